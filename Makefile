@@ -1,0 +1,56 @@
+# Every target sets itself up from a clean clone; set-up is done once per lock file.
+# uv is used when it is on PATH, plain pip when it is not; both read your own configuration, so a mirror of yours is respected.
+
+VENV   ?= .venv
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+UV     ?= $(shell command -v uv 2>/dev/null)
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check system soak lock setup clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(STAMP)  ## the simulated line, the plant process and a batch, on this machine
+	$(BIN)/lagan demo
+
+test: $(STAMP)  ## every test that needs Python only
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## lint, the ban on clocks, types, and imports that point one way
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+system: $(STAMP)  ## tests over real sockets against other people's programs (needs mbpoll)
+	@command -v mbpoll >/dev/null || { echo "mbpoll missing: apt-get install mbpoll"; exit 1; }
+	$(BIN)/python -m pytest -m system
+
+soak: $(STAMP)  ## long runs
+	$(BIN)/python -m pytest -m soak
+
+lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock (UPGRADE=1: newest of everything)
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-emit-index-url \
+		--quiet $(if $(UPGRADE),--upgrade) -o requirements.lock
+
+setup: $(STAMP)  ## the environment alone
+
+clean:  ## forget the environment and every cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found: make PYTHON=/path/to/python"; exit 1; }
+ifneq ($(UV),)
+	test -x $(BIN)/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(VENV)
+	VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+else
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null  # an environment made by uv has no pip
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+endif
+	@touch $@

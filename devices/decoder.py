@@ -1,0 +1,257 @@
+"""One reply block to values and qualities in one pass.
+
+A block is unpacked by precompiled ``struct.Struct``s with pad bytes over the gaps: one in nearly every block. CDAB is
+read as little-endian after one swap of the bytes inside each word; only a block that mixes orders, or whose points lie
+over one another, needs a second struct.
+
+Quality of a value, the worst of: its status rules, "not available" raw values, NaN and infinity (the value then reads
+0.0, so that no NaN travels further), failure limits, more than 5 % of span outside its range, outside its range.
+
+    >>> decoder = block.compile(block.points)
+    >>> values, qualities = decoder.decode(reply.payload)
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from array import array
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from devices.codec import BIT_TABLES, FORMATS, INTEGER_RANGES, order_of
+from devices.profile import Kind, Point, Table, WordOrder
+from devices.quality import BAD_NOT_CONNECTED, BAD_SENSOR_FAILURE, BAD_WAITING_FOR_INITIAL_DATA, GOOD, UNCERTAIN_EU_EXCEEDED, worse
+
+_LARGEST = 1.7976931348623157e308
+_FAILURE_SHARE = 0.05                 # of span outside the range
+_EIGHT = [tuple(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
+
+_Raws = tuple[Any, ...]
+_Row = tuple[int, float, float, float, float, bool, "_Judge"]    # field, gain, offset, low, high, plain, judge
+
+
+class BlockDecoder:
+    """Turns the payload of one block into values and qualities of its points, in the order they were given.
+
+    What the status words say of each point is remembered and judged anew only when one of the words changes.
+    """
+
+    def __init__(self, table: Table, address: int, count: int, points: Sequence[Point], statuses: Sequence[Point],
+                 order: WordOrder, board: dict[str, int], posted: Sequence[str]) -> None:
+        self.points = tuple(points)
+        bits = table in BIT_TABLES
+        self.size = -(-count // 8) if bits else 2 * count
+        read = {point.name: point for point in (*points, *statuses)}
+        for point in read.values():
+            _check_inside(point, table, address, count)
+        fields = {name: point.address - address if bits else i for i, (name, point) in enumerate(read.items())}
+        self._unpack = _unpack_bits if bits else _registers(address, count, [*read.values()], order)
+        self._board = board
+        self._posts = [(name, fields[name], read[name].bit) for name in posted]
+        self._rows = [_row(point, fields[point.name]) for point in points]
+        self._statuses = _Statuses(points, read, fields, board)
+        self._words: _Raws | None = None
+        self._standing = [GOOD] * len(self._rows)
+
+    def decode(self, payload: bytes) -> tuple[list[float], list[int]]:
+        """Values (in the points' units) and OPC UA status codes. Raises ValueError for a payload of the wrong length."""
+        if len(payload) != self.size:
+            raise ValueError(f"reply of {len(payload)} bytes where {self.size} belong ({', '.join(p.name for p in self.points[:4])})")
+        raws = self._unpack(payload)
+        for name, field, bit in self._posts:
+            self._board[name] = raws[field] if bit is None else raws[field] >> bit & 1
+        words = self._statuses.words(raws)
+        if words != self._words:
+            self._words, self._standing = words, self._statuses.standing(words)
+        values: list[float] = []
+        qualities: list[int] = []
+        for (field, gain, offset, low, high, plain, judge), quality in zip(self._rows, self._standing, strict=True):
+            value = raws[field] * gain + offset
+            if not plain or not low <= value <= high:
+                value, quality = judge.verdict(raws[field], value, quality)
+            values.append(value)
+            qualities.append(quality)
+        return values, qualities
+
+    def forget(self) -> None:
+        """Take this block's status words off the board: after a failed read they are unknown, and never good news."""
+        for name, _, _ in self._posts:
+            self._board.pop(name, None)
+
+
+class _Statuses:
+    """The status rules of all points of a block: words from the same block, or as another block last posted them."""
+
+    def __init__(self, points: Sequence[Point], read: dict[str, Point], fields: dict[str, int], board: dict[str, int]) -> None:
+        names = list(dict.fromkeys(rule.point for point in points for rule in point.statuses))
+        self._points = points
+        self._near = [name for name in names if name in read]
+        self._far = [name for name in names if name not in read]
+        for name in self._near:
+            if read[name].kind is not Kind.BIT and read[name].kind not in INTEGER_RANGES:
+                raise ValueError(f"status point {name} is {read[name].kind}, not an integer")
+        self._fields = [fields[name] for name in self._near]
+        self._bits = [read[name].bit for name in self._near]
+        self._board = board
+
+    def words(self, raws: _Raws) -> _Raws:
+        """The status words as they stand; None for one that is not known (yet, or any more)."""
+        if not self._far:
+            return tuple([raws[i] for i in self._fields]) if self._fields else ()
+        return (*[raws[i] for i in self._fields], *[self._board.get(name) for name in self._far])
+
+    def standing(self, words: _Raws) -> list[int]:
+        """What the words say of each point."""
+        near = {name: word if bit is None else word >> bit & 1
+                for name, bit, word in zip(self._near, self._bits, words, strict=False)}
+        known = near | dict(zip(self._far, words[len(near):], strict=True))
+        return [_standing(point, known) for point in self._points]
+
+
+def _standing(point: Point, known: dict[str, int | None]) -> int:
+    quality = GOOD
+    for rule in point.statuses:
+        word = known[rule.point]
+        if word is None:
+            quality = worse(quality, BAD_WAITING_FOR_INITIAL_DATA)
+        elif rule.fires(word):
+            quality = worse(quality, rule.quality)
+    return quality
+
+
+class _Judge:
+    """Quality of one point where it is more than a plain number inside its range."""
+
+    def __init__(self, point: Point) -> None:
+        self.mask = 1 << point.bit if point.bit is not None and point.kind is Kind.BIT else 0
+        self.missing = frozenset(point.not_available)
+        self.low = -_LARGEST if point.low is None else point.low
+        self.high = _LARGEST if point.high is None else point.high
+        self.fail_low, self.fail_high = _failure_limits(point)
+        self.plain = not (self.mask or self.missing)
+
+    def verdict(self, raw: Any, value: float, quality: int) -> tuple[float, int]:
+        """The value as it travels on, and the worse of what its status says and what it says itself."""
+        if self.mask:
+            return (1.0 if raw & self.mask else 0.0), quality
+        if raw in self.missing:
+            return 0.0, worse(quality, BAD_NOT_CONNECTED)
+        if self.low <= value <= self.high:
+            return value, quality
+        if not -_LARGEST <= value <= _LARGEST:
+            return 0.0, worse(quality, BAD_SENSOR_FAILURE)
+        failed = value <= self.fail_low or value >= self.fail_high
+        return value, worse(quality, BAD_SENSOR_FAILURE if failed else UNCERTAIN_EU_EXCEEDED)
+
+
+def _row(point: Point, field: int) -> _Row:
+    judge = _Judge(point)
+    gain, offset = (1.0, 0.0) if point.kind is Kind.BIT else (point.scale, point.offset)
+    return field, float(gain), float(offset), judge.low, judge.high, judge.plain, judge
+
+
+def _failure_limits(point: Point) -> tuple[float, float]:
+    """The values at or beyond which a reading is Bad: as stated, or just over 5 % of span outside, or none."""
+    low, high = -math.inf, math.inf
+    if point.low is not None and point.high is not None:
+        margin = _FAILURE_SHARE * (point.high - point.low)
+        low, high = math.nextafter(point.low - margin, -math.inf), math.nextafter(point.high + margin, math.inf)
+    return low if point.fail_low is None else point.fail_low, high if point.fail_high is None else point.fail_high
+
+
+def _check_inside(point: Point, table: Table, address: int, count: int) -> None:
+    if point.kind is Kind.ASCII:
+        raise ValueError(f"{point.name}: text has no numeric value; read it once with decode_text")
+    if point.table is not table or not address <= point.address <= point.address + point.width <= address + count:
+        raise ValueError(f"{point.name} ({point.table} {point.address}) is not in {table} {address}..{address + count - 1}")
+
+
+def _unpack_bits(payload: bytes) -> _Raws:
+    """All bits of a packed payload, lowest first."""
+    found: _Raws = ()
+    for byte in payload:
+        found += _EIGHT[byte]
+    return found
+
+
+def _registers(address: int, count: int, points: Sequence[Point], order: WordOrder) -> Callable[[bytes], _Raws]:
+    """An unpacker of register bytes; field i of its result is the raw number of point i."""
+    straight = all(p.width == 1 or order_of(p, order) is WordOrder.ABCD for p in points)
+    layers: list[_Layer] = []
+    place: list[tuple[int, int]] = []
+    for point in points:
+        view = (False, ">") if straight else _view(point, order_of(point, order))
+        start = point.address - address
+        layer = next((i for i, one in enumerate(layers) if one.view == view and one.takes(start, point)), len(layers))
+        if layer == len(layers):
+            layers.append(_Layer(view))
+        place.append((layer, layers[layer].add(start, point)))
+    return _one(layers[0], count, place) if len(layers) == 1 else _several(layers, count, place)
+
+
+def _view(point: Point, order: WordOrder) -> tuple[bool, str]:
+    """How bytes must be seen: with the bytes inside each word swapped or not, and then big- or little-endian."""
+    if point.width == 1 or order is WordOrder.CDAB:
+        return True, "<"
+    return {WordOrder.ABCD: (False, ">"), WordOrder.DCBA: (False, "<"), WordOrder.BADC: (True, ">")}[order]
+
+
+class _Layer:
+    """Fields that one struct can hold: same view, none over another (the same field twice is one field)."""
+
+    def __init__(self, view: tuple[bool, str]) -> None:
+        self.view = view
+        self.fields: dict[tuple[int, int, str], int] = {}      # start, width, format -> key
+
+    def takes(self, start: int, point: Point) -> bool:
+        mine = (start, point.width, FORMATS[point.kind])
+        return mine in self.fields or all(start >= at + width or start + point.width <= at for at, width, _ in self.fields)
+
+    def add(self, start: int, point: Point) -> int:
+        return self.fields.setdefault((start, point.width, FORMATS[point.kind]), len(self.fields))
+
+    def layout(self, count: int) -> tuple[struct.Struct, dict[int, int]]:
+        """The struct over the block, and where each key stands in what it unpacks."""
+        parts, at, rank = [self.view[1]], 0, dict[int, int]()
+        for (start, width, code), key in sorted(self.fields.items()):
+            parts.append(f"{2 * (start - at)}x{code}")
+            rank[key] = len(rank)
+            at = start + width
+        return struct.Struct("".join(parts) + f"{2 * (count - at)}x"), rank
+
+
+def _swapped(payload: bytes) -> array[int]:
+    words = array("H", payload)
+    words.byteswap()
+    return words
+
+
+def _one(layer: _Layer, count: int, place: Sequence[tuple[int, int]]) -> Callable[[bytes], _Raws]:
+    layout, rank = layer.layout(count)
+    picks = [rank[key] for _, key in place]
+    unpack = layout.unpack
+    if not layer.view[0]:
+        if picks == list(range(len(rank))):
+            return unpack
+        return lambda payload: _pick(unpack(payload), picks)
+    return lambda payload: _pick(unpack(_swapped(payload)), picks)
+
+
+def _several(layers: Sequence[_Layer], count: int, place: Sequence[tuple[int, int]]) -> Callable[[bytes], _Raws]:
+    layouts = [layer.layout(count) for layer in layers]
+    starts = [sum(len(rank) for _, rank in layouts[:i]) for i in range(len(layouts))]
+    picks = [starts[layer] + layouts[layer][1][key] for layer, key in place]
+    steps = [(layer.view[0], layout.unpack) for layer, (layout, _) in zip(layers, layouts, strict=True)]
+
+    def unpack(payload: bytes) -> _Raws:
+        found: _Raws = ()
+        for swap, read in steps:
+            found += read(_swapped(payload) if swap else payload)
+        return _pick(found, picks)
+
+    return unpack
+
+
+def _pick(raws: _Raws, picks: Sequence[int]) -> _Raws:
+    return tuple([raws[i] for i in picks])

@@ -1,0 +1,95 @@
+"""Facts about OPC UA values: built-in types, structures, status codes and browse paths.
+
+Nothing here talks: it says what a word of ``devices.exchange`` means on an OPC UA wire.
+
+    >>> relative_path(("lads:FunctionalUnitSet",), {"lads": LADS}, ["http://opcfoundation.org/UA/", LADS])
+    ((1, 'FunctionalUnitSet'),)
+
+Names in a ``ReadNodes``: the name of a profile's node gives ``(value, status, source_utc_ns)``. A node whose variant is
+``ResultSet`` gives ``{child: {property: value}}`` of ``RESULT_KEYS``, and ``<node>/<child>`` gives one whole result:
+its properties, ``Properties`` as a dict of strings, ``Samples`` as a tuple of dicts and ``VariableSet`` as a dict of
+``(value, status)``. Times are UTC in ns, 0 where the device has none. Structures travel as dicts.
+
+Source: OPC 10000-6 5.1.2 (built-in types), OPC 10000-4 7.38 (status codes),
+OPC 30500-1 v1.0.1 clauses 7.4 (ProgramManagerType) and 8 (KeyValueType, SampleInfoType).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+DI = "http://opcfoundation.org/UA/DI/"
+MACHINERY = "http://opcfoundation.org/UA/Machinery/"
+LADS = "http://opcfoundation.org/UA/LADS/"
+
+BAD_USER_ACCESS_DENIED = 0x801F0000
+BAD_NODE_ID_UNKNOWN = 0x80340000
+BAD_NOT_WRITABLE = 0x803B0000
+BAD_TYPE_MISMATCH = 0x80740000
+BAD_METHOD_INVALID = 0x80750000
+BAD_INVALID_ARGUMENT = 0x80AB0000
+BAD_INVALID_STATE = 0x80AF0000
+BAD_STATE_NOT_ACTIVE = 0x80BF0000
+
+RESULT_SET = "ResultSet"
+"""Variant of a node that stands for a LADS ResultSet, not for a variable."""
+
+RESULT_KEYS = ("SupervisoryJobId", "SupervisoryTaskId", "DeviceProgramRunId", "Started", "Stopped")
+"""What a listing of a ResultSet tells of each result (``RESULT_PROPERTIES`` and the variables come with the whole one)."""
+
+RESULT_PROPERTIES = (*RESULT_KEYS, "ApplicationUri", "User", "Properties", "Samples")
+
+
+
+class Structure(msgspec.Struct, frozen=True):
+    """A structured data type: its namespace, the numbers of its type and its Default Binary encoding, its string fields."""
+
+    name: str
+    namespace: str
+    data_type: int
+    encoding: int
+    fields: tuple[str, ...]
+
+
+# Source: Opc.Ua.LADS.NodeSet2.xml 1.0.0 of 2023-11-30.
+STRUCTURES = {
+    "KeyValueType": Structure("KeyValueType", LADS, 3003, 5045, ("Key", "Value")),
+    "SampleInfoType": Structure("SampleInfoType", LADS, 3002, 5042, ("ContainerId", "SampleId", "Position", "CustomData")),
+}
+
+
+def relative_path(path: Sequence[str], namespaces: Mapping[str, str], uris: Sequence[str]) -> tuple[tuple[int, str], ...]:
+    """Browse names with the namespace indices of one server.
+
+    ``path``: ``key:Name`` parts of a profile; ``namespaces``: key -> URI; ``uris``: the server's NamespaceArray, now.
+
+    Raises: LookupError when the server has no such namespace (the indices of an earlier connection mean nothing).
+    """
+    found: list[tuple[int, str]] = []
+    for part in path:
+        key, _, name = part.rpartition(":")
+        uri = namespaces.get(key, "") if key else uris[0]
+        if uri not in uris:
+            raise LookupError(f"{part}: the server has no namespace {uri or key!r}; it has {', '.join(uris)}")
+        found.append((uris.index(uri), name))
+    return tuple(found)
+
+
+def number(value: Any, codes: Mapping[str, int]) -> float | None:
+    """A value off the wire as the number an image holds; a text is looked up in ``codes``; None when it is no number."""
+    if isinstance(value, str):
+        code = codes.get(value)
+        return None if code is None else float(code)
+    if isinstance(value, bool | int | float):
+        return float(value) if math.isfinite(value) else math.nan
+    return None
+
+
+def argument_type(argument: str) -> tuple[str, str, bool]:
+    """Name, type and whether an array, of a profile's method argument ``Name:Type`` or ``Name:Type[]``."""
+    name, _, kind = argument.partition(":")
+    return name, kind.removesuffix("[]") or "String", kind.endswith("[]")

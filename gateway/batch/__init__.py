@@ -1,0 +1,1 @@
+"""Procedures, recipes, phases, lots and balances: synchronous and deterministic."""

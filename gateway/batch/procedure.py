@@ -1,0 +1,149 @@
+"""What a phase is: code for each procedural state, over a context that says what the plant shows and takes what it wants.
+
+A phase never waits and never reads a clock. Each scan it is called in its state (``running``, ``holding``, ...) and
+returns ``True`` when that state's work is done. What it needs to survive a restart goes into ``ctx.memory``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from devices.quality import name as quality_name
+from gateway.control.chain import Entry
+from gateway.control.image import SECOND, Image, Now
+
+
+class BadInput(Exception):
+    """A phase needs a value that is not Good: the batch holds."""
+
+    def __init__(self, role: str, quality: str) -> None:
+        super().__init__(f"{role} is {quality}")
+        self.role = role
+
+
+class Hold(Exception):
+    """A phase cannot go on by itself: the batch holds with this reason."""
+
+
+class Plant(Protocol):
+    """What a phase may ask of the plant around it; the engine provides it."""
+
+    image: Image
+
+    def tag(self, role: str) -> int: ...
+    def set_output(self, role: str, value: float, cause: str) -> None: ...
+    def set_loop(self, role: str, mode: str, setpoint: float | None, cause: str, out: float | None, rate_per_min: float | None) -> None: ...
+    def loop_out(self, role: str) -> float: ...
+    def emit(self, entry: Entry) -> None: ...
+    def request_sample(self, stream: str, purpose: str, context: Mapping[str, float]) -> str: ...
+    def result(self, sample: str) -> Any: ...
+    def results(self, purpose: str) -> list[Any]: ...
+    def ask(self, prompt: str, text: str) -> str | None: ...
+    def interlocked(self) -> list[str]: ...
+    def parameter(self, name: str) -> float: ...
+    def charged(self, material: str, amount: float, unit: str, u: float, source: str, direction: str) -> None: ...
+
+
+class Context:
+    """One step seen by its phase: parameters, memory, time, inputs and demands.
+
+    ``p``: the step's parameters, in the units of the phase's declaration. ``memory``: survives a restart (JSON values).
+    ``shared``: the batch's own memory, likewise. ``elapsed_s``: time since the step started, ``state_s``: since its
+    procedural state began. ``report``: what the step leaves in the record. A memory key that begins with ``~`` is a
+    timer: it starts anew after a restart.
+    """
+
+    def __init__(self, plant: Plant, batch: str, step: str, phase: str, parameters: Mapping[str, float],
+                 shared: dict[str, Any]) -> None:
+        self.plant = plant
+        self.batch, self.step, self.phase = batch, step, phase
+        self.p = parameters
+        self.shared = shared
+        self.memory: dict[str, Any] = {}
+        self.report: dict[str, Any] = {}
+        self.now = Now(0, 0)
+        self.started = 0
+        self.state_since = 0
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the step started."""
+        return (self.now.mono - self.started) / SECOND
+
+    @property
+    def state_s(self) -> float:
+        """Seconds in the present procedural state."""
+        return (self.now.mono - self.state_since) / SECOND
+
+    def value(self, role: str) -> float:
+        """A Good value. Raises BadInput otherwise."""
+        i = self.plant.tag(role)
+        if self.plant.image.quality[i] & 0xC0000000:
+            raise BadInput(self.plant.image.names[i], quality_name(self.plant.image.quality[i]))
+        return self.plant.image.value[i]
+
+    def good(self, role: str) -> bool:
+        """Whether the value may be used."""
+        return self.plant.image.quality[self.plant.tag(role)] & 0xC0000000 == 0
+
+    def output(self, role: str, value: float) -> None:
+        """Want a value of an output, from now until somebody wants another."""
+        self.plant.set_output(role, value, self.step)
+
+    def loop(self, role: str, mode: str, setpoint: float | None = None, out: float | None = None, rate_per_min: float | None = None) -> None:
+        """Want a loop in a mode with a setpoint, from now on."""
+        self.plant.set_loop(role, mode, setpoint, self.step, out, rate_per_min)
+
+    def steady(self, key: str, condition: bool, seconds: float) -> bool:
+        """Whether a condition has stood without a break for so long."""
+        if not condition:
+            self.memory.pop("~" + key, None)
+            return False
+        since = self.memory.setdefault("~" + key, self.now.mono)
+        return self.now.mono - since >= seconds * SECOND
+
+
+class Phase:
+    """A phase: override ``running`` and whatever it must do differently in the other states.
+
+    ``needs``: roles whose values must be Good while it runs. ``stops_dosing``: roles that go to their zero on HOLDING.
+    The defaults: chemistry goes on while HELD (cooling and agitation stay), every dosing stops, and before dosing
+    resumes temperature and agitation are proved again.
+    """
+
+    needs: tuple[str, ...] = ()
+    zeros: tuple[str, ...] = ()                 # outputs set to 0 when holding, stopping or aborting
+    feeds: tuple[str, ...] = ()                 # loops taken to MANUAL at 0 when holding, stopping or aborting
+    prove: bool = True                          # prove agitation before the phase resumes
+
+    def running(self, ctx: Context) -> bool:
+        """Do the phase's work; True when it is finished."""
+        raise Hold("this phase has no work")
+
+    def holding(self, ctx: Context) -> bool:
+        """Stop every dosing; True when the outputs were wanted so."""
+        for role in self.feeds:
+            ctx.loop(role, "MANUAL", out=0.0)
+        for role in self.zeros:
+            ctx.output(role, 0.0)
+        return True
+
+    def held(self, ctx: Context) -> None:
+        """While HELD: nothing to add; loops for temperature and agitation go on."""
+
+    def restarting(self, ctx: Context) -> bool:
+        """Prove the agitator again before the phase resumes; True when proved."""
+        if not self.prove or not ctx.shared.get("agitated"):
+            return True
+        return ctx.steady("proved", ctx.value("agitator_running") > 0.5, 10.0)
+
+    def stopping(self, ctx: Context) -> bool:
+        """An orderly end: dosing off, heating off; agitation and cooling stay."""
+        self.holding(ctx)
+        ctx.loop("jacket", "MANUAL", out=0.0)
+        return True
+
+    def aborting(self, ctx: Context) -> bool:
+        """A quick end: as stopping."""
+        return self.stopping(ctx)

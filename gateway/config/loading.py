@@ -1,0 +1,170 @@
+"""Reads a directory of configuration into one ``Config``, or raises every fault found, at once.
+
+    >>> from gateway.paths import belfast_config
+    >>> load(belfast_config()).site.process_cell
+    'LEACH'
+
+Changes take effect at the next start: nothing here is called while the plant runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Set
+from pathlib import Path
+
+from gateway.config.checks import check
+from gateway.config.draft import SECTIONS, Draft
+from gateway.config.expand import Entry, expand, for_each_unit
+from gateway.config.faults import ConfigFaults, Fault, Place
+from gateway.config.models import Config, Simulation, Site
+from gateway.config.shape import shaped
+from gateway.config.yaml_source import Mapping, Scalar, Tree, read
+
+# file -> sections it holds; units before what is said of classes
+FILES: dict[str, tuple[str, ...]] = {
+    "site.yaml": ("site",),
+    "devices.yaml": ("links", "devices"),
+    "tags.yaml": ("tags", "derived"),
+    "units.yaml": ("units",),
+    "loops.yaml": ("loops",),
+    "matrix.yaml": ("interlocks",),
+    "alarms.yaml": ("alarms",),
+    "simulation.yaml": ("simulation",),
+}
+FOLDERS: dict[str, tuple[str, str]] = {"recipes": ("recipes", "recipe"), "lots": ("lots", "lot")}    # section, naming key
+OPTIONAL = {"derived"}
+BY_CLASS = {"interlocks", "alarms"}
+MAX_FILES = 500
+
+
+def load(directory: Path, variables: Set[str] | None = None) -> Config:
+    """The configuration in ``directory``. ``variables``: names the simulated world knows, where they are to be checked.
+
+    Raises: ConfigFaults with everything that is wrong, each with file and line.
+    """
+    draft, faults = read_draft(directory)
+    faults += check(draft, variables)
+    if faults:
+        raise ConfigFaults(faults)
+    return draft.finish()
+
+
+def read_draft(directory: Path) -> tuple[Draft, list[Fault]]:
+    """Everything that can be read in ``directory``, and the faults of syntax and shape."""
+    draft = Draft(directory.resolve().name)
+    if not directory.is_dir():
+        return draft, [Fault(Place(str(directory), 1), "", "is not a folder")]
+    reader = _Reader(directory, draft)
+    for name, sections in FILES.items():
+        reader.file(name, sections)
+    for folder, (section, key) in FOLDERS.items():
+        reader.folder(folder, section, key)
+    reader.strangers()
+    draft.digest = reader.digest.hexdigest()
+    return draft, reader.faults
+
+
+class _Reader:
+    """Fills a draft file by file."""
+
+    def __init__(self, directory: Path, draft: Draft) -> None:
+        self.directory = directory
+        self.draft = draft
+        self.faults: list[Fault] = []
+        self.digest = hashlib.sha256()
+        self.classes: dict[str, list[str]] = {}
+
+    def tree(self, relative: str) -> Mapping | None:
+        """The mapping of one file, counted into the digest."""
+        path, name = self.directory / relative, f"{self.draft.root}/{relative}"
+        tree, faults = read(path, name)
+        self.faults += faults
+        if path.is_file():
+            self.digest.update(relative.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        if isinstance(tree, Mapping):
+            return tree
+        if not faults:
+            self.faults.append(Fault(Place(name, 1), "", "a mapping of keys and values is needed"))
+        return None
+
+    def file(self, relative: str, sections: tuple[str, ...]) -> None:
+        tree = self.tree(relative)
+        if tree is None:
+            return
+        for key, value in tree.items:
+            if key.value not in sections:
+                self.faults.append(Fault(key.place, str(key.value), f"unknown section {key.value!r}", sections))
+                continue
+            self.draft.places[(str(key.value),)] = key.place
+            self.section(str(key.value), key, value)
+        for section in set(sections) - {str(key.value) for key, _ in tree.items} - OPTIONAL:
+            self.faults.append(Fault(tree.place, section, "is missing"))
+
+    def section(self, section: str, key: Scalar, tree: Tree) -> None:
+        if section == "site":
+            self.draft.site, faults = shaped(Site, tree, (section,), key.place, self.draft)
+            self.faults += faults
+        elif section == "simulation":
+            self.draft.simulation, faults = shaped(Simulation, tree, (section,), key.place, self.draft)
+            self.faults += faults
+        elif isinstance(tree, Mapping):
+            self.entries(section, tree)
+        else:
+            self.faults.append(Fault(key.place, section, "must be a mapping of names"))
+
+    def entries(self, section: str, tree: Mapping) -> None:
+        """All entries of a section: templates and classes written out, each checked for its shape."""
+        entries, faults = expand(tree, section)
+        self.faults += faults
+        if section in BY_CLASS:
+            rows = list(for_each_unit(entries, self.classes, section))
+            self.faults += [row for row in rows if isinstance(row, Fault)]
+            entries = [row for row in rows if not isinstance(row, Fault)]
+        for name, value in entries:
+            self.entry(section, name, value)
+            if section == "units":
+                self.note_class(name, value)
+
+    def entry(self, section: str, key: Scalar, tree: Tree) -> None:
+        name = str(key.value)
+        if name in self.draft.declared[section]:
+            self.faults.append(Fault(key.place, f"{section}.{name}", f"a second {name!r}"))
+            return
+        self.draft.declared[section].add(name)
+        made, faults = shaped(SECTIONS[section], tree, (section, name), key.place, self.draft)
+        self.faults += faults
+        if made is not None:
+            self.draft.section(section)[name] = made
+
+    def note_class(self, name: Scalar, tree: Tree) -> None:
+        kind = tree.get("class") if isinstance(tree, Mapping) else None
+        if isinstance(kind, Scalar):
+            self.classes.setdefault(str(kind.value), []).append(str(name.value))
+
+    def folder(self, folder: str, section: str, naming: str) -> None:
+        """One entry per file, called by its naming key."""
+        paths = sorted((self.directory / folder).glob("*.yaml"))
+        if len(paths) > MAX_FILES:
+            self.faults.append(Fault(Place(f"{self.draft.root}/{folder}", 1), section, f"{len(paths)} files, at most {MAX_FILES}"))
+        for path in paths[:MAX_FILES]:
+            tree = self.tree(f"{folder}/{path.name}")
+            if tree is None:
+                self.draft.declared[section].add(path.stem)
+                continue
+            named = tree.get(naming)
+            name = named.value if isinstance(named, Scalar) and isinstance(named.value, str) else path.stem
+            if name != path.stem:
+                self.faults.append(Fault(tree.place, f"{section}.{name}.{naming}", f"{name!r} stands in {path.name}; name and file must agree"))
+            self.entry(section, Scalar(name, tree.place), tree)
+
+    def strangers(self) -> None:
+        """A file that nobody reads is a mistake in its name."""
+        known = {*FILES, *(f"{folder}/{p.name}" for folder in FOLDERS for p in (self.directory / folder).glob("*.yaml"))}
+        for path in sorted(self.directory.rglob("*.y*ml")):
+            relative = path.relative_to(self.directory).as_posix()
+            if relative not in known:
+                self.faults.append(Fault(Place(f"{self.draft.root}/{relative}", 1), "", "this file is not read", tuple(FILES)))
+
+
+__all__ = ["ConfigFaults", "Entry", "load", "read_draft"]

@@ -1,0 +1,320 @@
+"""The shape of the configuration, file by file.
+
+Everything is checked at load; nothing is changed at run time (a change takes effect at the next start). Names that
+refer to something else (a tag, a device, a role) are plain strings here; ``checks`` proves that they exist.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Model(BaseModel):
+    """Closed and frozen: an unknown key is a fault, a value is never changed after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Seconds = Annotated[float, Field(ge=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=64)]
+ScanRate = Literal["trip", "fast", "slow"]
+
+
+# --- site.yaml ---------------------------------------------------------------------------------------------------
+class Scan(Model):
+    """Periods of the scan grid. ``trip`` is the base tick; the others are multiples of it."""
+
+    trip_s: float = Field(0.5, gt=0, le=5)
+    fast_s: float = Field(1.0, gt=0, le=60)
+    slow_s: float = Field(5.0, gt=0, le=600)
+
+
+class Site(Model):
+    """The plant as a whole. ``parameters``: figures that matrix, loops and recipes may name (unit in the name)."""
+
+    name: str
+    process_cell: Name
+    description: str = ""
+    scan: Scan = Scan()
+    startup_timeout_s: float = Field(30, gt=0, le=600)
+    bypass_max_h: float = Field(8, gt=0, le=8)
+    parameters: dict[str, float] = {}
+
+
+# --- devices.yaml ------------------------------------------------------------------------------------------------
+class Link(Model):
+    """One way south: a Modbus TCP socket (a device or a serial gateway) or an OPC UA endpoint."""
+
+    kind: Literal["modbus_tcp", "opcua"]
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
+    timeout_ms: int = Field(500, ge=20, le=10_000)
+    description: str = ""
+
+
+class Device(Model):
+    """One instrument: a profile behind a link. ``timeout_s``: its comm-loss watchdog as set in the device."""
+
+    profile: Name
+    link: Name
+    unit_id: int | None = Field(None, ge=0, le=247)
+    timeout_s: float | None = Field(None, gt=0, le=60)
+    description: str = ""
+    comm_loss: dict[str, Literal["zero", "hold", "on", "preset"]] = {}   # point -> action as set in this device
+
+
+# --- tags.yaml ---------------------------------------------------------------------------------------------------
+class Output(Model):
+    """What makes a tag an output. Every output has a safe value and a comm-loss action."""
+
+    safe: float | Literal["hold"]               # "hold": keep what the device does (agitator, fan, cooling, purge)
+    comm_loss: Literal["zero", "hold", "on"]
+    watchdog_relay: Name | None = None          # tag of the watchdogged relay, where the device has no action of its own
+    readback: Name | None = None                # tag that proves the output (a switch, a measured speed), default itself
+    tolerance: float | None = Field(None, ge=0)  # in tag units; default: resolution of the point
+    settle_s: Seconds = 5.0                     # time the plant has to follow before a difference is drift
+    rate_per_s: float | None = Field(None, gt=0)
+    deadband: float = Field(0.0, ge=0)
+    enforce: Literal["reassert_once", "alarm_only"] = "reassert_once"
+
+
+class Tag(Model):
+    """One value of the plant, bound to one point of one device.
+
+    ``range``: what the plant allows, in ``unit``. ``span``: linear map from point units to tag units
+    ``[[point_low, point_high], [tag_low, tag_high]]`` (a 4..20 mA channel, a drive's per cent).
+    ``max_age_s``: older than this is Bad.
+    """
+
+    description: str
+    unit: str = "1"
+    device: Name | None = None
+    point: Name | None = None
+    scan: ScanRate = "fast"
+    max_age_s: float = Field(5.0, gt=0, le=600)
+    range: tuple[float, float] | None = None
+    span: tuple[tuple[float, float], tuple[float, float]] | None = None
+    invert: bool = False                        # a normally-closed switch: the tag is 1 when the bit is 0
+    states: dict[int, str] = {}                 # names of the values of a switch or enumeration
+    output: Output | None = None
+
+
+class Derived(Model):
+    """A value computed at the head of each scan. Quality is the worst of what it is made from.
+
+    ``rate``: least-squares slope of ``of`` over ``window_s`` per minute; ``total``: integral of ``of`` (per minute
+    units) since reset; ``expression``: any numeric expression of the condition language.
+    """
+
+    description: str
+    unit: str
+    kind: Literal["rate", "total", "expression", "mean"]
+    of: str
+    window_s: Seconds = 60.0
+    range: tuple[float, float] | None = None
+
+
+# --- units.yaml --------------------------------------------------------------------------------------------------
+class Unit(Model):
+    """A unit of an equipment class: which tag plays which role."""
+
+    equipment_class: Name = Field(alias="class")
+    description: str = ""
+    roles: dict[Name, Name]
+    parameters: dict[str, float] = {}
+    number: int = 0                             # the n of a templated unit
+    uses: dict[Name, Name] = {}                 # short name -> shared unit: "feeder.run" is role run of that unit
+
+
+# --- loops.yaml --------------------------------------------------------------------------------------------------
+class Loop(Model):
+    """A control loop. Times in s, gain in output units per pv unit; ``to``: an output tag, or another loop (cascade)."""
+
+    description: str = ""
+    kind: Literal["pid", "feed", "dose", "direct", "on_off"]
+    unit_of: Name                               # the unit it belongs to
+    role: Literal["temperature", "jacket", "agitator", "acid", "solids", "water", "peroxide", "base", "base_fine", "transfer",
+                  "wash", "fan", "scrubber_ph", "other"]   # what phases call it: a phase asks for the unit's "temperature" loop
+    pv: Name | None = None                      # tag or derived tag
+    to: Name                                    # output tag or loop name
+    to_low: Name | None = None                  # split range: output driven by the lower half (cooling)
+    action: Literal["reverse", "direct"] = "reverse"
+    gain: float = 1.0
+    ti_s: float | None = Field(None, gt=0)
+    td_s: Seconds = 0.0
+    tf_s: Seconds = 0.0                         # filter time of the measured value
+    b: float = Field(1.0, ge=0, le=1)
+    out_low: float = 0.0
+    out_high: float = 100.0
+    sp_low: float | None = None
+    sp_high: float | None = None
+    sp_rate_per_min: float | None = Field(None, gt=0)
+    holdback: float | None = Field(None, gt=0)  # the ramp waits while pv lags the ramped sp by more than this
+    bad_hold_s: Seconds = 3.0
+    bad_out: Literal["hold", "safe"] = "safe"
+    scan: ScanRate = "fast"
+    source: str = "assumed"                     # where the tuning comes from
+    limits: dict[Name, Limiter] = {}            # feed loops: the acid feed is the minimum of these
+    total: Name | None = None                   # dose loops: the totaliser tag
+    valve: Name | None = None                   # the block valve that opens with the feed
+
+
+class Limiter(Model):
+    """One limit on a feed: full rate while ``pv`` is at or below ``full``, none at ``zero``, linear between."""
+
+    pv: Name
+    full: float
+    zero: float
+    description: str = ""
+
+
+# --- matrix.yaml -------------------------------------------------------------------------------------------------
+class Interlock(Model):
+    """One row of the cause-and-effect matrix; with ``class`` it stands once for every unit of that class.
+
+    ``cause``: condition over tags, roles of the unit, derived tags and site parameters; true or unknown trips.
+    ``effects``: output role or tag -> forced value. ``permissive``: it only forbids starting, and is never latched.
+    """
+
+    equipment_class: Name | None = Field(None, alias="class")
+    unit: Name | None = None
+    description: str
+    cause: str
+    delay_s: Seconds = 0.0
+    effects: dict[Name, float]
+    latch: bool = True
+    hold: Literal["unit", "all", "none"] = "unit"   # whose batch goes to HOLDING
+    permissive: bool = False
+    bypass: bool = True                         # whether a bypass may be given at all
+    priority: Literal["critical", "high", "medium", "low"] = "high"
+    consequence: str
+    action: str
+    response_min: float = Field(10, gt=0)
+    source: str = ""
+
+
+# --- alarms.yaml -------------------------------------------------------------------------------------------------
+class Alarm(Model):
+    """One alarm. Cause, consequence, action and response time are required: without an action it is an event."""
+
+    equipment_class: Name | None = Field(None, alias="class")
+    unit: Name | None = None
+    when: str
+    priority: Literal["critical", "high", "medium", "low"]
+    on_delay_s: Seconds = 0.0
+    off_delay_s: Seconds = 0.0
+    latch: bool = False
+    suppressed_when: str | None = None
+    on_unknown: bool = False                    # unknown raises it too (else loss of the signal has its own alarm)
+    cause: str
+    consequence: str
+    action: str
+    response_min: float = Field(gt=0)
+
+
+# --- recipes/*.yaml ----------------------------------------------------------------------------------------------
+class FormulaItem(Model):
+    """One formula value: a number with its unit and the range within which a person may change it."""
+
+    value: float
+    unit: str
+    low: float
+    high: float
+    description: str = ""
+    scale: Literal["none", "charge"] = "none"   # "charge": proportional to the charged mass
+
+
+class Step(Model):
+    """One step of the procedure: a phase with parameters; each parameter is a number or a formula expression."""
+
+    phase: Name
+    operation: Name
+    parameters: dict[str, float | str] = {}
+    timeout_min: float = Field(gt=0)
+    parallel: tuple[Name, ...] = ()             # names of steps that start together with this one
+
+
+class Recipe(Model):
+    """A master recipe."""
+
+    recipe: Name
+    version: str
+    status: Literal["draft", "test", "released", "retired"]
+    equipment_class: Name = Field(alias="class")
+    feed_states: tuple[Literal["metal", "partly_oxidised", "roasted"], ...]
+    description: str
+    formula: dict[str, FormulaItem]
+    computed: dict[str, str] = {}               # name -> expression over formula, lot and site figures, in order
+    procedure: dict[Name, Step]                 # in order
+
+
+# --- lots/*.yaml -------------------------------------------------------------------------------------------------
+class Assay(Model):
+    """Mass fraction of one element in the dry lot, with its standard uncertainty (relative) and method."""
+
+    fraction: float = Field(ge=0, le=1)
+    u_rel: float = Field(gt=0, le=0.5)
+    method: str
+
+
+class Lot(Model):
+    """A lot of swarf as received: whose it is, what is in it, how well that is known."""
+
+    lot: Name
+    owner: str
+    site: str
+    process_step: str
+    alloy: str
+    feed_state: Literal["metal", "partly_oxidised", "roasted"]
+    mass_kg: float = Field(gt=0)
+    moisture: float = Field(ge=0, lt=1)
+    moisture_u: float = Field(ge=0)
+    d50_um: float = Field(gt=0)
+    mass_u_rel: float = Field(gt=0, le=0.1)
+    assay: dict[str, Assay]
+    waste_origin: Literal["pre_consumer", "post_consumer"]
+    origin: dict[str, str] = {}                 # mining, refining, separation, metal, alloy, magnet -> country or "unknown"
+    ownership: Literal["toll", "purchased"]
+    notes: str = ""
+
+
+# --- simulation.yaml ---------------------------------------------------------------------------------------------
+class SenseModel(Model):
+    """How an instrument of the simulated line sees one physical variable."""
+
+    variable: str
+    tau_s: Seconds | None = None
+    noise: Seconds | None = None
+    drift_per_h: float | None = None
+    kind: Name | None = None                    # defaults by instrument kind
+
+
+class Simulation(Model):
+    """The simulated line: parameters of the physics, which variable each tag sees or moves, seeds."""
+
+    seed: int = 1
+    parameters: dict[str, Any] = {}
+    senses: dict[Name, SenseModel]              # input tag -> variable
+    actuators: dict[Name, str]                  # output tag -> variable
+    true_assays: dict[Name, dict[str, float]] = {}   # lot -> element -> true fraction
+
+
+class Config(Model):
+    """The whole plant. ``source``: key path -> "file:line" of every loaded value; ``digest``: SHA-256 of the files."""
+
+    site: Site
+    links: dict[Name, Link]
+    devices: dict[Name, Device]
+    tags: dict[Name, Tag]
+    derived: dict[Name, Derived] = {}
+    units: dict[Name, Unit]
+    loops: dict[Name, Loop]
+    interlocks: dict[Name, Interlock]           # expanded: "R-101.agitator_not_proven"
+    alarms: dict[Name, Alarm]                   # expanded likewise
+    recipes: dict[Name, Recipe]
+    lots: dict[Name, Lot]
+    simulation: Simulation
+    digest: str = ""
+    source: dict[str, str] = {}

@@ -1,0 +1,248 @@
+"""The gateway's side of the talk with an OPC UA analyser: bulk reads into the image, writes out, analyses by id.
+
+    request = conversation.due(now.mono)            # ReadNodes of everything, on the shared tick
+    conversation.absorb(device.answer(request, now.mono), now)
+
+One request is in flight at a time. The bulk read is the truth and the proof of life: a link that subscribes hands its
+notifications to ``absorb`` too, which only makes changes arrive sooner. Pure: no asyncio, no clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from devices.exchange import CallMethod, ReadNodes, Reply, Request, WriteNode
+from devices.instruments.icp_lads import STATES
+from devices.opcua import BAD_TYPE_MISMATCH, RESULT_SET, number
+from devices.profile import Node, Profile
+from devices.quality import (
+    BAD_CONFIGURATION_ERROR,
+    BAD_NO_COMMUNICATION,
+    BAD_OUT_OF_RANGE,
+    BAD_SENSOR_FAILURE,
+    GOOD,
+    UNCERTAIN_EU_EXCEEDED,
+    is_bad,
+    worse,
+)
+from gateway.control.conversation import Binding, Outcome
+from gateway.control.image import SECOND, Image, Now
+from gateway.control.lads import Analyses, IcpDocument
+
+__all__ = ["IcpDocument", "OpcUaConversation"]
+
+POLL_NS = 5 * SECOND
+_JOB_NODES = ("device_state", "state", "active_run", "result_version")
+
+
+class _Pending(msgspec.Struct):
+    """A write that waits for its turn. ``expires``: monotonic ns after which it is dead."""
+
+    tag: int
+    wanted: float
+    value: Any
+    expires: int
+
+
+class OpcUaConversation:
+    """One OPC UA device. ``outcomes`` and ``documents`` are drained by the scan.
+
+    ``poll_ns``: period of the bulk read. ``sampling_ns``: revised interval of the link's subscription, 0 when it polls.
+    """
+
+    def __init__(
+        self, device: str, profile: Profile, bindings: Sequence[Binding], image: Image, *, poll_ns: int = POLL_NS
+    ) -> None:
+        self.device, self.profile, self.image, self.poll_ns = device, profile, image, poll_ns
+        self.state = "unknown"
+        self.outcomes: list[Outcome] = []
+        self.analyses = Analyses()
+        self.sampling_ns = 0
+        self._nodes = {node.name: node for node in profile.nodes}
+        self._by_point: dict[str, list[Binding]] = {}
+        self._by_tag: dict[int, Binding] = {}
+        for binding in bindings:
+            if binding.point not in self._nodes:
+                raise KeyError(f"{device}: {profile.name} has no node {binding.point!r}; it has {', '.join(self._nodes)}")
+            self._by_point.setdefault(binding.point, []).append(binding)
+            self._by_tag[binding.tag] = binding
+        self._tags = [binding.tag for binding in bindings]
+        watched = [name for name in _JOB_NODES if name in self._nodes]
+        self.names: tuple[str, ...] = tuple(dict.fromkeys([*self._by_point, *watched]))
+        self._flight: tuple[Request, int] | None = None
+        self._writes: dict[int, _Pending] = {}
+        self._sent: _Pending | None = None
+        self._tick = -1
+        self._at_once = True
+
+    @property
+    def documents(self) -> list[IcpDocument]:
+        """Results that have arrived, oldest first."""
+        return self.analyses.documents
+
+    @property
+    def rates(self) -> dict[int, list[str]]:
+        """Period in ns -> names of the nodes to subscribe to at that rate."""
+        found: dict[int, list[str]] = {}
+        for name in self.names:
+            period = min((binding.period_ns for binding in self._by_point.get(name, [])), default=self.poll_ns)
+            found.setdefault(period, []).append(name)
+        return found
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is in flight."""
+        return self._flight is not None
+
+    def due(self, now: int) -> Request | None:
+        """The next request, marked in flight: writes first, then the bulk read of this tick, then analyses; None if none."""
+        if self._flight is not None:
+            return None
+        request: Request | None = self._next_write(now)
+        if request is None and (self._at_once or now // self.poll_ns != self._tick):
+            self._at_once, self._tick = False, now // self.poll_ns
+            request = ReadNodes(self.names)
+        if request is None:
+            request = self.analyses.next(now)
+        if request is not None:
+            self._flight = (request, now)
+        return request
+
+    def write(self, tag: int, value: float, now: int, expires: int) -> None:
+        """Ask for one write; the latest wins, and none goes out after ``expires`` or twice."""
+        binding = self._by_tag[tag]
+        point_value = (1.0 - value) if binding.invert else (value - binding.offset) / binding.gain
+        kind = self._nodes[binding.point].variant
+        typed: Any = bool(point_value) if kind == "Boolean" else point_value if kind in ("Double", "Float") else round(point_value)
+        self._writes[tag] = _Pending(tag, value, typed, expires)
+
+    def beat(self, now: int) -> None:
+        """A completed scan. An analyser moves nothing and needs no heartbeat."""
+
+    def start_program(
+        self, sample_id: str, batch: str, stream: str, purpose: str, properties: Mapping[str, str] | None = None, now: int = 0
+    ) -> None:
+        """Queue one analysis. ``stream``: name of the stream (R-101 ...); ``properties``: of the program, ``template`` names it.
+
+        It is started once, when the device is ready; an unanswered start is looked up, never blindly repeated.
+        """
+        self.analyses.start(sample_id, batch, stream, purpose, properties or {}, now)
+
+    def expect_result(self, sample_id: str, batch: str, stream: str, purpose: str, now: int) -> None:
+        """After a restart: wait for an analysis that was asked for before it, without starting it."""
+        self.analyses.expect(sample_id, batch, stream, purpose, now)
+
+    def absorb(self, reply: Reply, now: Now) -> None:
+        """Take in an answer, or a notification (a reply to a request that is not in flight)."""
+        request = reply.request
+        if self._flight is None or self._flight[0] is not request:
+            self._notified(reply, now)
+            return
+        asked, self._flight = self._flight[1], None
+        if reply.failure == "lost":
+            self._flight = (request, asked)
+            self.lost(now, "lost")
+            return
+        if reply.failure is None:
+            self.state = "up"
+        if isinstance(request, CallMethod):
+            self.analyses.started(request, reply, now.mono)
+        elif isinstance(request, WriteNode):
+            self._written(reply, now)
+        elif isinstance(request, ReadNodes):
+            self._read(request, reply, asked, now)
+
+    def lost(self, now: Now, why: str) -> None:
+        """The link is gone: every tag Bad at once, a write in flight unverified, all of it read again on return."""
+        self.image.spoil(self._tags, BAD_NO_COMMUNICATION)
+        self.state = "lost"
+        if self._sent is not None:
+            self._end(self._sent, "unverified", now.mono, why)
+        self._flight, self._sent, self._at_once = None, None, True
+        self.analyses.lost(now.mono)
+
+    # --- reads ---------------------------------------------------------------------------------------------------
+    def _read(self, request: ReadNodes, reply: Reply, asked: int, now: Now) -> None:
+        name = request.names[0]
+        node, _, child = name.partition("/")
+        document: Mapping[str, Any] | None = reply.document if reply.ok else None
+        if node in self._nodes and self._nodes[node].variant == RESULT_SET:
+            found: Any = None if document is None else document.get(name)
+            if child:
+                self.analyses.fetched(child, found, now.mono)
+            else:
+                self.analyses.listed(found, asked, now.mono)
+        elif document is not None:
+            self._take(document, asked, now)
+            good = {name: document[name][0] for name in _JOB_NODES if name in document and not is_bad(document[name][1])}
+            self.analyses.saw(
+                ready=good.get("state") == "Stopped" and good.get("device_state", "Operate") == "Operate",
+                active=good.get("active_run"), version=good.get("result_version"), asked=asked, now=now.mono,
+            )
+
+    def _notified(self, reply: Reply, now: Now) -> None:
+        """A notification was true at most one sampling interval ago; a change of state asks for the bulk read."""
+        if not reply.ok or self.state != "up" or not isinstance(reply.request, ReadNodes) or not isinstance(reply.document, dict):
+            return
+        document: dict[str, Any] = reply.document  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        self._take(document, now.mono - max(self.sampling_ns, 1), now)
+        self._at_once = self._at_once or any(name in document for name in _JOB_NODES)
+
+    def _take(self, document: Mapping[str, tuple[Any, int, int]], asked: int, now: Now) -> None:
+        for name, (value, status, source) in document.items():
+            for binding in self._by_point.get(name, ()):
+                self._put(binding, self._nodes[name], value, status, source, asked, now)
+
+    def _put(self, binding: Binding, node: Node, value: Any, status: int, source: int, asked: int, now: Now) -> None:
+        """One value into the image: the device's status passes through, ours can only make it worse."""
+        i, image = binding.tag, self.image
+        read = number(value, STATES.get(node.name, {}))
+        if is_bad(status) or read is None:
+            image.put(i, image.value[i], status if is_bad(status) else BAD_TYPE_MISMATCH, asked=asked, seen=now.mono, source=source)
+            return
+        if math.isnan(read):
+            image.put(i, image.value[i], BAD_SENSOR_FAILURE, asked=asked, seen=now.mono, source=source)
+            return
+        quality = worse(status, _in_range(read, node.low, node.high))
+        tagged = (1.0 - read) if binding.invert else read * binding.gain + binding.offset
+        quality = worse(quality, _in_range(tagged, binding.low, binding.high))
+        image.put(i, tagged, quality, asked=asked, seen=now.mono, source=source)
+
+    # --- writes --------------------------------------------------------------------------------------------------
+    def _next_write(self, now: int) -> WriteNode | None:
+        while self._writes:
+            pending = self._writes.pop(next(iter(self._writes)))
+            if now > pending.expires:
+                self._end(pending, "expired", now, "no turn before it expired")
+                continue
+            self._sent = pending
+            return WriteNode(self._by_tag[pending.tag].point, pending.value)
+        return None
+
+    def _written(self, reply: Reply, now: Now) -> None:
+        if self._sent is None:
+            return
+        if reply.ok:
+            self._end(self._sent, "accepted", now.mono, "")
+        elif reply.failure in (None, "refused"):
+            self._end(self._sent, "rejected", now.mono, f"0x{reply.exception or BAD_CONFIGURATION_ERROR:08X}")
+        else:
+            self._end(self._sent, "unverified", now.mono, reply.failure)
+        self._sent = None
+
+    def _end(self, pending: _Pending, result: str, at: int, detail: str) -> None:
+        self.outcomes.append(Outcome(pending.tag, pending.wanted, result, at, detail))
+
+
+def _in_range(value: float, low: float | None, high: float | None) -> int:
+    """Uncertain outside ``low``..``high``, Bad when more than 5 % of span outside; Good where a bound is not given."""
+    if low is None or high is None:
+        return GOOD
+    beyond = max(low - value, value - high)
+    if beyond <= 0.0:
+        return GOOD
+    return BAD_OUT_OF_RANGE if beyond > 0.05 * (high - low) else UNCERTAIN_EU_EXCEEDED

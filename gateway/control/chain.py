@@ -1,0 +1,266 @@
+"""What the journal says: the entries, how they become bytes, and the hash that chains the bytes.
+
+An entry is stored as one JSON object (readable with any tool); the chain is over the stored bytes, never over a
+re-encoding: ``hash_k = SHA-256(hash_{k-1} || bytes_k)``, ``hash_0`` is 32 zero bytes.
+
+    >>> head = link(GENESIS, seal(Note(text="first"), seq=1, utc=0, mono=0))
+    >>> len(head)
+    32
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+GENESIS = bytes(32)
+FORMAT = 1
+
+
+class _Entry(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True, kw_only=True):
+    """Base of all entries; the tag is the snake_case name under which it is stored."""
+
+
+class ServiceStarted(_Entry, tag="service_started"):
+    """The plant process came up. ``recovered``: batches that were running and are HELD now."""
+
+    version: str
+    config_digest: str
+    software: dict[str, str] = {}
+    recovered: list[str] = []
+    read_only: bool = False
+    clock: str = "unknown"                      # time source status
+
+
+class ServiceStopped(_Entry, tag="service_stopped"):
+    """The plant process went down in order."""
+
+    reason: str
+
+
+class CommandReceived(_Entry, tag="command"):
+    """A command by a person or a program, and what became of it."""
+
+    verb: str
+    target: str
+    who: str
+    role: str = ""
+    why: str = ""
+    arguments: dict[str, Any] = {}
+    outcome: str = "accepted"                   # accepted | refused
+    reason: str = ""
+    key: str = ""                               # idempotency key
+
+
+class BatchCreated(_Entry, tag="batch_created"):
+    """A batch with its frozen control recipe, lot and computed amounts."""
+
+    batch: str
+    unit: str
+    recipe: str
+    recipe_hash: str
+    control_recipe: dict[str, Any]
+    lot: dict[str, Any]
+    who: str
+
+
+class BatchState(_Entry, tag="batch_state"):
+    """The procedural state of a batch changed (ISA-88)."""
+
+    batch: str
+    was: str
+    now: str
+    cause: str
+    who: str = ""
+
+
+class StepState(_Entry, tag="step_state"):
+    """A step of the procedure changed state; ``stage`` is the phase's own place inside the state."""
+
+    batch: str
+    step: str
+    phase: str
+    was: str
+    now: str
+    cause: str = ""
+    stage: str = ""
+    report: dict[str, Any] = {}
+    memory: dict[str, Any] = {}                 # what the phase needs to go on after a restart
+
+
+class LoopMode(_Entry, tag="loop_mode"):
+    """Mode, setpoint or owner of a loop changed."""
+
+    loop: str
+    mode: str
+    was: str
+    setpoint: float | None = None
+    setpoint_was: float | None = None
+    out: float | None = None
+    owner: str = ""
+    cause: str = ""
+
+
+class OutputChanged(_Entry, tag="output"):
+    """A discrete or program-set output got a new wanted value or owner (moves inside AUTO are not entries)."""
+
+    tag: str
+    wanted: float
+    was: float
+    owner: str
+    cause: str = ""
+    batch: str = ""
+
+
+class WriteFailed(_Entry, tag="write"):
+    """A write did not end accepted and verified."""
+
+    tag: str
+    wanted: float
+    outcome: str                                # rejected | unverified | diverged | expired
+    readback: float | None = None
+    detail: str = ""
+
+
+class InterlockChanged(_Entry, tag="interlock"):
+    """An interlock tripped, cleared, was reset, bypassed, or its bypass ended."""
+
+    interlock: str
+    event: str                                  # tripped | cleared | reset | bypassed | bypass_ended
+    unit: str = ""
+    first_out: bool = False
+    cause: str = ""
+    who: str = ""
+    why: str = ""
+    until_utc: int = 0
+    inputs: dict[str, list[Any]] = {}           # name -> [value, quality name]
+
+
+class AlarmChanged(_Entry, tag="alarm"):
+    """An alarm went from one ISA-18.2 state to another."""
+
+    alarm: str
+    was: str
+    now: str
+    priority: str = ""
+    unit: str = ""
+    value: float | None = None
+    who: str = ""
+    why: str = ""
+
+
+class DeviceChanged(_Entry, tag="device"):
+    """A device was lost or regained."""
+
+    device: str
+    event: str                                  # lost | regained
+    detail: str = ""
+
+
+class Prompted(_Entry, tag="prompt"):
+    """A question to the operator, or its answer."""
+
+    batch: str
+    prompt: str
+    event: str                                  # asked | answered
+    text: str = ""
+    answer: str = ""
+    who: str = ""
+
+
+class Charged(_Entry, tag="charged"):
+    """A mass or volume that went into or out of the unit, with its standard uncertainty.
+
+    ``material``: solids | water | acid | peroxide | base | base_fine | wash | liquor | filtrate | cake | sample | heel
+    """
+
+    batch: str
+    material: str
+    amount: float
+    unit: str                                   # kg or L
+    u: float
+    source: str = ""                            # tag
+    lot: str = ""
+    direction: str = "in"                       # in | out
+
+
+class SampleRequested(_Entry, tag="sample"):
+    """The ICP was asked for an analysis."""
+
+    batch: str
+    sample: str
+    stream: str
+    purpose: str
+    program: str = ""
+
+
+class IcpResult(_Entry, tag="icp_result"):
+    """An ICP result as received, with its QC."""
+
+    sample: str
+    batch: str
+    stream: str
+    purpose: str
+    taken_utc: int
+    measured_utc: int
+    values: dict[str, float]                    # element -> g/L (liquor) or kg/kg (solids)
+    u: dict[str, float]                         # standard uncertainty, same units
+    unit: str = "g/L"
+    qc: dict[str, Any] = {}
+    quality: int = 0
+    context: dict[str, float] = {}              # figures at the time the sample was taken (volume, mass)
+
+
+class Balance(_Entry, tag="balance"):
+    """The balance per element at the end of a batch: what ``batch.balance`` computed, and from what."""
+
+    batch: str
+    elements: dict[str, dict[str, float]]
+    inputs: dict[str, Any] = {}
+
+
+class Note(_Entry, tag="note"):
+    """Something worth keeping: a deviation, a skipped scan, a clock step."""
+
+    text: str
+    batch: str = ""
+    tag: str = ""
+    who: str = ""
+
+
+Entry = (
+    ServiceStarted | ServiceStopped | CommandReceived | BatchCreated | BatchState | StepState | LoopMode | OutputChanged
+    | WriteFailed | InterlockChanged | AlarmChanged | DeviceChanged | Prompted | Charged | SampleRequested | IcpResult
+    | Balance | Note
+)
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An entry as it stands in the journal."""
+
+    seq: int
+    utc: int
+    mono: int
+    entry: Entry
+    v: int = FORMAT
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoder = msgspec.json.Decoder(Stored)
+
+
+def seal(entry: Entry, *, seq: int, utc: int, mono: int) -> bytes:
+    """The bytes to store for an entry; deterministic for equal arguments."""
+    return _encoder.encode(Stored(seq, utc, mono, entry))
+
+
+def unseal(stored: bytes) -> Stored:
+    """The entry in stored bytes. Raises msgspec.DecodeError or ValidationError when they are not an entry."""
+    return _decoder.decode(stored)
+
+
+def link(previous: bytes, stored: bytes) -> bytes:
+    """The hash of an entry, given the hash before it (32 bytes each)."""
+    return hashlib.sha256(previous + stored).digest()

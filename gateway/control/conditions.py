@@ -1,0 +1,399 @@
+"""The language of conditions: tags, units, comparisons, and a third truth value for "unknown".
+
+A comparison is decided only when every operand is Good (Uncertain only inside ``usable(...)``); otherwise it is unknown
+(``None``). ``and``, ``or`` and ``not`` follow Kleene: unknown is never good news, and never swallowed.
+
+    >>> text = parse("TT-1011A > 95 degC or not good(LIT-1011)")
+    >>> sorted(text.names)
+    ['LIT-1011', 'TT-1011A']
+
+A minus sign needs spaces around it, because tags carry hyphens. A number without a unit is dimensionless; a bare 0 fits
+anything. Expressions compile to Python source over the image's columns: a scan evaluates them all in one call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from lark import Lark, Token, Tree
+from lark.exceptions import UnexpectedInput
+
+from gateway.control.dimension import DIMENSIONLESS, Quantity, UnitMismatch, quantity
+
+Truth = bool | None
+Resolve = Callable[[str], int | float]          # image index (int) or constant (float)
+
+_GRAMMAR = r"""
+?start: or_expr
+?or_expr: and_expr
+        | and_expr ("or" and_expr)+            -> or_
+?and_expr: not_expr
+         | not_expr ("and" not_expr)+          -> and_
+?not_expr: "not" not_expr                      -> not_
+         | comparison
+?comparison: sum
+           | sum COMPARE sum                   -> compare
+?sum: term
+    | term (ADD term)+                         -> add
+?term: factor
+     | factor (MUL factor)+                    -> mul
+?factor: "-" factor                            -> negative
+       | atom
+?atom: NUMBER UNIT                             -> literal
+     | NUMBER                                  -> literal
+     | NAME                                    -> name
+     | NAME "(" [or_expr ("," or_expr)*] ")"   -> call
+     | "(" or_expr ")"
+COMPARE: "<=" | ">=" | "==" | "!=" | "<" | ">"
+ADD: "+" | "-"
+MUL: "*" | "/"
+NUMBER.3: /\d+(\.\d+)?([eE][+-]?\d+)?/
+UNIT.1: /(?!and\b|or\b|not\b)(%LEL|%|[A-Za-z][A-Za-z0-9]*(\/[A-Za-z][A-Za-z0-9]*)?)/
+NAME.2: /(?!and\b|or\b|not\b)[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9]+)*(\.[A-Za-z_][A-Za-z0-9_]*)*/
+%ignore /\s+/
+"""
+
+_FUNCTIONS = {"good": 1, "bad": 1, "usable": 1, "abs": 1, "min": 2, "max": 2, "any": 2, "all": 2}
+_MASK = 0xC0000000
+_BAD = 0x80000000
+
+
+class ConditionError(ValueError):
+    """A condition that cannot be read; ``column`` is 1-based."""
+
+    def __init__(self, message: str, column: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.column = column
+
+
+@lru_cache(maxsize=1)
+def _parser() -> Lark:
+    return Lark(_GRAMMAR, parser="lalr", lexer="contextual", maybe_placeholders=False, propagate_positions=True)
+
+
+class Expression:
+    """A parsed expression: ``text``, its ``names`` and what can be made of it."""
+
+    def __init__(self, text: str, tree: Tree[Token] | Token) -> None:
+        self.text = text
+        self.tree = tree
+        self.names: frozenset[str] = frozenset(_names(tree))
+
+    def check(self, unit_of: Callable[[str], str | None]) -> str:
+        """The unit of the result, or "bool". Raises ConditionError on an unknown name or a unit mismatch."""
+        return _Check(unit_of).result(self.tree)
+
+    def source(self, resolve: Resolve, unit_of: Callable[[str], str | None], *, truth: bool = True) -> str:
+        """Python source over the columns ``V`` and ``Q``: a three-valued condition, or (``truth`` False) a number or None."""
+        checker = _Check(unit_of)
+        checker.result(self.tree)
+        emit = _Emit(resolve, checker)
+        return emit.truth(self.tree) if truth else emit.value_or_unknown(self.tree)
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Expression:
+    """Read an expression. Raises ConditionError with the column of the first character that does not fit."""
+    if len(text) > 2000:
+        raise ConditionError("condition longer than 2000 characters")
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        column = getattr(error, "column", 1)
+        column = column if isinstance(column, int) and column > 0 else len(text) + 1
+        raise ConditionError(f"cannot read condition at column {column}: {text[max(0, column - 1):][:20]!r}", column) from None
+    expression = Expression(text, tree)
+    _check_calls(tree)
+    return expression
+
+
+def compile_set(sources: Sequence[str]) -> Callable[[list[float], list[int]], list[Any]]:
+    """One function that evaluates all sources over the image's value and quality columns, in order."""
+    body = ",\n ".join(sources)
+    code = f"def evaluate(V, Q):\n return [\n {body}\n ]"
+    scope: dict[str, Any] = {"_and": _and, "_or": _or, "_not": _not, "_div": _div, "_compare": _compare, "_number": _number,
+                             "_min": min, "_max": max, "_abs": abs}
+    exec(compile(code, "<conditions>", "exec"), scope)
+    function: Callable[[list[float], list[int]], list[Any]] = scope["evaluate"]
+    return function
+
+
+def _names(tree: Tree[Token] | Token) -> list[str]:
+    if isinstance(tree, Token):
+        return []
+    return [str(node.children[0]) for node in tree.iter_subtrees() if node.data == "name"]
+
+
+def _check_calls(tree: Tree[Token] | Token) -> None:
+    if isinstance(tree, Token):
+        return
+    for node in tree.iter_subtrees():
+        if node.data != "call":
+            continue
+        name, arguments = str(node.children[0]), node.children[1:]
+        if name not in _FUNCTIONS:
+            raise ConditionError(f"no function {name!r}; there are {', '.join(sorted(_FUNCTIONS))}", node.meta.column)
+        if _FUNCTIONS[name] == 1 and len(arguments) != 1 or _FUNCTIONS[name] == 2 and len(arguments) < 2:
+            raise ConditionError(f"{name} takes {'one argument' if _FUNCTIONS[name] == 1 else 'two or more arguments'}", node.meta.column)
+        if name in ("good", "bad", "usable") and getattr(arguments[0], "data", "") != "name":
+            raise ConditionError(f"{name} takes one tag", node.meta.column)
+
+
+# --- units -------------------------------------------------------------------------------------------------------
+class _Check:
+    """Walks the tree once and knows the quantity of every numeric node."""
+
+    def __init__(self, unit_of: Callable[[str], str | None]) -> None:
+        self.unit_of = unit_of
+        self.units: dict[int, Quantity] = {}
+
+    def result(self, tree: Any) -> str:
+        kind = self.visit(tree)
+        return "bool" if kind is None else kind.symbol
+
+    def visit(self, node: Any) -> Quantity | None:
+        kind = getattr(self, "on_" + node.data)(node)
+        if kind is not None:
+            self.units[id(node)] = kind
+        return kind
+
+    def number(self, node: Any, what: str) -> Quantity:
+        kind = self.visit(node)
+        if kind is None:
+            raise ConditionError(f"{what} needs a number, not a condition", _column(node))
+        return kind
+
+    def on_or_(self, node: Any) -> None:
+        for child in node.children:
+            self.truth(child)
+
+    on_and_ = on_or_
+    on_not_ = on_or_
+
+    def truth(self, node: Any) -> None:
+        kind = self.visit(node)
+        if kind is not None and node.data not in ("name",):
+            raise ConditionError("a condition is needed here, not a number", _column(node))
+
+    def on_compare(self, node: Any) -> None:
+        left, right = (self.number(node.children[i], "a comparison") for i in (0, 2))
+        self.fit(left, right, node, str(node.children[1]))
+        if {left.kind, right.kind} == {"point", ""} and not (left.any_unit or right.any_unit):
+            raise ConditionError(f"{left.symbol} does not compare with {right.symbol}: one is a temperature, one a difference", _column(node))
+
+    def fit(self, left: Quantity, right: Quantity, node: Any, what: str) -> None:
+        try:
+            left.check_fits(right)
+        except UnitMismatch as error:
+            raise ConditionError(f"{what}: {error}", _column(node)) from None
+
+    def on_add(self, node: Any) -> Quantity:
+        kinds = [self.number(child, "a sum") for child in node.children[::2]]
+        first = next((k for k in kinds if not k.any_unit), kinds[0])
+        for kind in kinds:
+            self.fit(first, kind, node, "sum")
+        if str(node.children[1]) == "-" and len(kinds) == 2:
+            return first.difference()
+        return first
+
+    def on_mul(self, node: Any) -> Quantity:
+        result = self.number(node.children[0], "a product")
+        for operator, child in zip(node.children[1::2], node.children[2::2], strict=True):
+            factor = self.number(child, "a product")
+            try:
+                result = result.times(factor) if str(operator) == "*" else result.over(factor)
+            except UnitMismatch as error:
+                raise ConditionError(str(error), _column(node)) from None
+        return result
+
+    def on_negative(self, node: Any) -> Quantity:
+        return self.number(node.children[0], "minus")
+
+    def on_literal(self, node: Any) -> Quantity:
+        if len(node.children) == 1:
+            return Quantity.free() if float(node.children[0]) == 0 else DIMENSIONLESS
+        try:
+            return quantity(str(node.children[1]))
+        except ValueError as error:
+            raise ConditionError(str(error), node.children[1].column) from None
+
+    def on_name(self, node: Any) -> Quantity:
+        symbol = self.unit_of(str(node.children[0]))
+        if symbol is None:
+            raise ConditionError(f"unknown name {str(node.children[0])!r}", _column(node))
+        return quantity(symbol)
+
+    def on_call(self, node: Any) -> Quantity | None:
+        name, arguments = str(node.children[0]), node.children[1:]
+        if name in ("any", "all"):
+            for argument in arguments:
+                self.truth(argument)
+            return None
+        kinds = [self.number(argument, name) for argument in arguments]
+        for kind in kinds[1:]:
+            self.fit(kinds[0], kind, node, name)
+        return None if name in ("good", "bad") else kinds[0]
+
+
+def _column(node: Any) -> int:
+    return getattr(node.meta, "column", 1)
+
+
+# --- code --------------------------------------------------------------------------------------------------------
+class _Emit:
+    """Turns a checked tree into Python source."""
+
+    def __init__(self, resolve: Resolve, checker: _Check) -> None:
+        self.resolve = resolve
+        self.units = checker.units
+
+    def truth(self, node: Any) -> str:
+        if node.data in ("or_", "and_"):
+            return self.fold("_" + node.data[:-1], node.children)
+        if node.data == "not_":
+            return f"_not({self.truth(node.children[0])})"
+        if node.data == "call":
+            return self.truth_call(node)
+        if node.data == "name":
+            return self.guard(node, f"{self.number(node)} != 0")
+        left, operator, right = node.children
+        kind, other = self.units[id(left)], self.units[id(right)]
+        a, b = self.number(left), self.converted(right, other, kind)
+        if kind.any_unit:
+            a, b = self.converted(left, kind, other), self.number(right)
+        if "_div(" in a + b:
+            return self.guard(node, f"_compare({a}, {str(operator)!r}, {b})")
+        return self.guard(node, f"{a} {operator} {b}")
+
+    def truth_call(self, node: Any) -> str:
+        name, arguments = str(node.children[0]), node.children[1:]
+        if name in ("any", "all"):
+            return self.fold("_or" if name == "any" else "_and", arguments)
+        index = self.resolve(str(arguments[0].children[0]))
+        if isinstance(index, float):
+            return "True" if name == "good" else "False"
+        return f"(Q[{index}] & {_MASK} == 0)" if name == "good" else f"(Q[{index}] >= {_BAD})"
+
+    def fold(self, function: str, nodes: Sequence[Any]) -> str:
+        result = self.truth(nodes[0])
+        for node in nodes[1:]:
+            result = f"{function}({result}, {self.truth(node)})"
+        return result
+
+    def guard(self, node: Any, expression: str) -> str:
+        strict, lenient = self.operands(node)
+        tests: list[str] = []
+        if strict:
+            tests.append(f"({' | '.join(f'Q[{i}]' for i in sorted(strict))}) & {_MASK}")
+        if lenient:
+            tests.append(f"({' | '.join(f'Q[{i}]' for i in sorted(lenient))}) & {_BAD}")
+        return f"(None if {' or '.join(tests)} else {expression})" if tests else f"({expression})"
+
+    def operands(self, node: Any) -> tuple[set[int], set[int]]:
+        strict: set[int] = set()
+        lenient: set[int] = set()
+
+        def walk(part: Any, into: set[int]) -> None:
+            if isinstance(part, Token):
+                return
+            if part.data == "name":
+                index = self.resolve(str(part.children[0]))
+                if isinstance(index, int):
+                    into.add(index)
+                return
+            is_usable = part.data == "call" and str(part.children[0]) == "usable"
+            for child in part.children:
+                walk(child, lenient if is_usable else into)
+
+        walk(node, strict)
+        return strict, lenient
+
+    def value_or_unknown(self, node: Any) -> str:
+        number = self.number(node)
+        return self.guard(node, f"_number({number})" if "_div(" in number else number)
+
+    def number(self, node: Any) -> str:
+        return getattr(self, "number_" + node.data)(node)
+
+    def number_literal(self, node: Any) -> str:
+        return repr(float(node.children[0]))
+
+    def number_name(self, node: Any) -> str:
+        found = self.resolve(str(node.children[0]))
+        return f"V[{found}]" if isinstance(found, int) else repr(found)
+
+    def number_negative(self, node: Any) -> str:
+        return f"(-{self.number(node.children[0])})"
+
+    def number_add(self, node: Any) -> str:
+        kinds = [self.units[id(child)] for child in node.children[::2]]
+        first = next((k for k in kinds if not k.any_unit), kinds[0])
+        parts = [self.converted(node.children[0], kinds[0], first)]
+        for operator, child in zip(node.children[1::2], node.children[2::2], strict=True):
+            parts += [str(operator), self.converted(child, self.units[id(child)], first)]
+        return f"({' '.join(parts)})"
+
+    def number_mul(self, node: Any) -> str:
+        result = self.number(node.children[0])
+        for operator, child in zip(node.children[1::2], node.children[2::2], strict=True):
+            factor = self.number(child)
+            result = f"({result} * {factor})" if str(operator) == "*" else f"_div({result}, {factor})"
+        return result
+
+    def number_call(self, node: Any) -> str:
+        name, arguments = str(node.children[0]), node.children[1:]
+        if name == "usable":
+            return self.number(arguments[0])
+        first = self.units[id(arguments[0])]
+        parts = [self.converted(argument, self.units[id(argument)], first) for argument in arguments]
+        return f"_{name}({', '.join(parts)})"
+
+    def converted(self, node: Any, have: Quantity, want: Quantity) -> str:
+        gain, offset = have.into(want)
+        number = self.number(node)
+        if (gain, offset) == (1.0, 0.0):
+            return number
+        if node.data == "literal":
+            return repr(float(node.children[0]) * gain + offset)
+        return f"({number} * {gain!r} + {offset!r})"
+
+
+# --- what the compiled code calls --------------------------------------------------------------------------------
+def _and(a: Truth, b: Truth) -> Truth:
+    if a is False or b is False:
+        return False
+    return None if a is None or b is None else True
+
+
+def _or(a: Truth, b: Truth) -> Truth:
+    if a is True or b is True:
+        return True
+    return None if a is None or b is None else False
+
+
+def _not(a: Truth) -> Truth:
+    return None if a is None else not a
+
+
+def _div(a: float, b: float) -> float:
+    return a / b if b else math.nan
+
+
+def _number(x: float) -> float | None:
+    return x if math.isfinite(x) else None
+
+
+_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": lambda a, b: a < b, ">": lambda a, b: a > b, "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
+}
+
+
+def _compare(a: float, operator: str, b: float) -> Truth:
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return None
+    return _COMPARISONS[operator](a, b)

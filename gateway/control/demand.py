@@ -1,0 +1,178 @@
+"""The one road to an output: what is wanted, by whom, what may be done, what was sent, what came back.
+
+Recipes, loops and people want; interlocks force, last. A write goes out when the commanded value changes. A read-back
+that was asked for after the write, and differs beyond the tolerance once the plant had time to follow, is drift: it is
+re-asserted once, then it is an alarm and left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from gateway.control.chain import Entry, OutputChanged, WriteFailed
+from gateway.control.image import SECOND, Image, Now
+
+Send = Callable[[int, float, int, int], None]      # output tag index, value, now, expires
+
+
+class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One output, wired. ``safe`` None keeps what the device does now. ``quantum``: device resolution in tag units."""
+
+    name: str
+    tag: int
+    readback: int
+    unit: str = ""
+    safe: float | None = 0.0
+    low: float = 0.0
+    high: float = 1.0
+    rate_per_s: float | None = None
+    deadband: float = 0.0
+    quantum: float = 0.0
+    tolerance: float = 0.5
+    settle_ns: int = 5 * SECOND
+    command_age_ns: int = 5 * SECOND
+    reassert: bool = True
+
+
+class Output:
+    """The desired state of one output: wanted, commanded, read back, owner, why blocked, since when."""
+
+    __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
+                 "since_utc", "moved_at", "batch")
+
+    def __init__(self, row: OutputRow) -> None:
+        self.row = row
+        self.owner = "none"                     # none | program | operator | loop
+        self.cause = ""
+        self.batch = ""
+        self.wanted: float | None = None        # None: keep what the device does
+        self.loop: float | None = None          # what a loop in AUTO asks for
+        self.target: float | None = None
+        self.commanded: float | None = None
+        self.sent_at = 0
+        self.sent_utc = 0
+        self.moved_at = 0
+        self.blocked: tuple[str, ...] = ()
+        self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
+        self.since_utc = 0
+
+    def apply(self, entry: OutputChanged, utc: int) -> None:
+        """Fold one entry: a new wanted value and owner."""
+        self.wanted, self.owner, self.cause, self.batch = entry.wanted, entry.owner, entry.cause, entry.batch
+        self.since_utc = utc
+
+
+class Outputs:
+    """All outputs and their arbitration."""
+
+    def __init__(self, rows: Sequence[OutputRow], send: Send) -> None:
+        self.items = [Output(row) for row in rows]
+        self.by_tag = {item.row.tag: item for item in self.items}
+        self.by_name = {item.row.name: item for item in self.items}
+        self.send = send
+        self.failures: list[Entry] = []
+
+    def request(self, tag: int, value: float, owner: str, cause: str, batch: str = "") -> Entry | str | None:
+        """The entry that would make a value wanted; None when it is already; a sentence when it is refused."""
+        item = self.by_tag[tag]
+        row = item.row
+        if not row.low <= value <= row.high:
+            return f"{row.name}: {value:g} outside {row.low:g}..{row.high:g}; nothing written"
+        if item.wanted == value and item.owner == owner:
+            return None
+        was = item.wanted if item.wanted is not None else value
+        return OutputChanged(tag=row.name, wanted=value, was=was, owner=owner, cause=cause, batch=batch)
+
+    def arbitrate(self, image: Image, now: Now, forced: Mapping[int, float], reasons: Mapping[int, list[str]], started: bool) -> None:
+        """Turn what is wanted into writes: owner, limits, rate, then interlocks; until ``started`` every output is safe."""
+        for item in self.items:
+            row = item.row
+            tag = row.tag
+            force = forced.get(tag)
+            if force is None and started:
+                value = item.loop if item.loop is not None and item.owner == "loop" else item.wanted
+                if item.blocked:
+                    item.blocked = ()
+            else:
+                value = force if force is not None else row.safe
+                item.blocked = tuple(reasons.get(tag, ("start-up",)))
+            if value is None:
+                continue
+            if force is None:
+                value = self._shape(item, value, now)
+            if value != item.target or (item.commanded is None):
+                item.target = value
+                self._command(item, value, now, force is not None)
+            elif item.state in ("sent", "reasserted"):
+                self._verify(item, image, now)
+            elif item.state == "verified" and item.commanded is not None:
+                self._watch(item, image, now)
+
+    def _shape(self, item: Output, value: float, now: Now) -> float:
+        row = item.row
+        value = min(max(value, row.low), row.high)
+        if row.rate_per_s is not None and item.commanded is not None:
+            step = row.rate_per_s * max(now.mono - item.moved_at, 0) / SECOND
+            value = min(max(value, item.commanded - step), item.commanded + step)
+        if row.quantum:
+            value = round(round(value / row.quantum) * row.quantum, 9)
+        if item.commanded is not None and 0 < abs(value - item.commanded) < row.deadband and value not in (row.low, row.high):
+            return item.target if item.target is not None else value
+        return value
+
+    def _command(self, item: Output, value: float, now: Now, forced: bool) -> None:
+        item.moved_at = now.mono
+        if value == item.commanded and not forced:
+            return
+        self._write(item, value, now)
+        item.state = "sent"
+
+    def _write(self, item: Output, value: float, now: Now) -> None:
+        item.commanded = value
+        item.sent_at, item.sent_utc = now.mono, now.utc
+        self.send(item.row.tag, value, now.mono, now.mono + item.row.command_age_ns)
+
+    def _verify(self, item: Output, image: Image, now: Now) -> None:
+        """Look for a Good reading asked for after the write; drift is judged only after the settling time."""
+        row = item.row
+        rb = row.readback
+        if image.quality[rb] & 0xC0000000 or image.asked[rb] <= item.sent_at or item.commanded is None:
+            return
+        if abs(image.value[rb] - item.commanded) <= row.tolerance:
+            item.state = "verified"
+        elif now.mono - item.sent_at >= row.settle_ns:
+            self._drift(item, image.value[rb], now)
+
+    def _watch(self, item: Output, image: Image, now: Now) -> None:
+        rb = item.row.readback
+        if image.quality[rb] & 0xC0000000 or item.commanded is None or image.asked[rb] <= item.sent_at:
+            return
+        if abs(image.value[rb] - item.commanded) > item.row.tolerance:
+            item.state = "sent"
+            item.sent_at = now.mono
+
+    def _drift(self, item: Output, readback: float, now: Now) -> None:
+        if item.state == "sent" and item.row.reassert:
+            assert item.commanded is not None
+            self._write(item, item.commanded, now)
+            item.state = "reasserted"
+            return
+        item.state = "diverged"
+        self.failures.append(WriteFailed(tag=item.row.name, wanted=item.commanded or 0.0, outcome="diverged", readback=readback,
+                                         detail="left alone after one re-assertion" if item.row.reassert else "not re-asserted by policy"))
+
+    def outcome(self, tag: int, value: float, result: str, detail: str) -> None:
+        """Take in how a write ended on the wire; anything but accepted is recorded."""
+        item = self.by_tag[tag]
+        if result == "accepted":
+            return
+        if result == "rejected":
+            item.state = "rejected"
+        self.failures.append(WriteFailed(tag=item.row.name, wanted=value, outcome=result, detail=detail))
+
+    def actual(self, tag: int, image: Image) -> float | None:
+        """What the output really does: its read-back when that is Good, else None."""
+        rb = self.by_tag[tag].row.readback
+        return None if image.quality[rb] & 0xC0000000 else image.value[rb]

@@ -1,0 +1,178 @@
+"""Interlocks: causes that force outputs, three-valued, latched, with first-out, bypass and reset.
+
+A cause that is true for its delay, or unknown, trips. While the plant starts up (no full image yet) trips act but do not
+latch. A bypass has a person, a reason and an end; it never outlives its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from gateway.control.chain import Entry, InterlockChanged
+from gateway.control.image import SECOND, Now
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One executable row of the cause-and-effect matrix. ``effects``: output index -> forced value."""
+
+    name: str
+    unit: str
+    group: str
+    effects: dict[int, float]
+    delay_ns: int = 0
+    latch: bool = True
+    permissive: bool = False
+    bypassable: bool = True
+    hold: str = "unit"                          # unit | all | none
+    description: str = ""
+
+
+class Interlock:
+    """The state of one row: ``active`` forces now, ``tripped`` is latched, ``bypass_until`` (UTC ns) suspends it."""
+
+    __slots__ = ("row", "truth", "since", "tripped", "active", "first_out", "bypass_until", "bypass_by", "trip_utc")
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.truth: bool | None = False
+        self.since: int | None = None           # monotonic ns since which the cause stands
+        self.tripped = False
+        self.active = False
+        self.first_out = False
+        self.bypass_until = 0
+        self.bypass_by = ""
+        self.trip_utc = 0
+
+    def apply(self, entry: InterlockChanged, utc: int) -> None:
+        """Fold one entry into the durable state: the same code live and on replay."""
+        if entry.event == "tripped":
+            self.tripped = self.active = True
+            self.first_out = entry.first_out
+            self.trip_utc = utc
+        elif entry.event == "reset":
+            self.tripped = self.active = self.first_out = False
+        elif entry.event == "cleared":
+            self.active = self.tripped and self.row.latch
+            self.tripped = self.active
+        elif entry.event == "bypassed":
+            self.bypass_until, self.bypass_by = entry.until_utc, entry.who
+        elif entry.event == "bypass_ended":
+            self.bypass_until, self.bypass_by = 0, ""
+
+
+class Interlocks:
+    """All rows together, evaluated once per scan.
+
+    ``forced``: output index -> value wanted by the active rows; ``reasons``: output index -> names of those rows;
+    ``holds``: (unit or "*", row name) of every trip since the last scan.
+    """
+
+    def __init__(self, rows: Sequence[Row], safe: Mapping[int, float], bypass_max_ns: int) -> None:
+        self.items = [Interlock(row) for row in rows]
+        self.by_name = {item.row.name: item for item in self.items}
+        self.safe = safe
+        self.bypass_max_ns = bypass_max_ns
+        self.armed = False
+        self.forced: dict[int, float] = {}
+        self.reasons: dict[int, list[str]] = {}
+        self.holds: list[tuple[str, str]] = []
+        self._stale = True
+
+    def update(self, truths: Sequence[bool | None], now: Now) -> list[Entry]:
+        """Take in this scan's causes, in the order of the rows; returns the changes, already applied."""
+        entries: list[Entry] = []
+        self.holds = []
+        for item, truth in zip(self.items, truths, strict=True):
+            if truth is False and not item.active and item.since is None and not item.bypass_until:
+                item.truth = False
+                continue
+            entry = self._judge(item, truth, now)
+            if entry is not None:
+                entries.append(entry)
+        if self._stale or entries:
+            self._gather()
+        return entries
+
+    def _judge(self, item: Interlock, truth: bool | None, now: Now) -> InterlockChanged | None:
+        row = item.row
+        item.truth = truth
+        if item.bypass_until and now.utc >= item.bypass_until:
+            return self._change(item, "bypass_ended", now, cause="expired")
+        if truth is False:
+            item.since = None
+            if item.active and not (row.latch and item.tripped):
+                self._stale = True
+                item.active = False
+                return self._change(item, "cleared", now) if item.tripped else None
+            return None
+        if item.since is None:
+            item.since = now.mono
+        due = truth is None or now.mono - item.since >= row.delay_ns
+        if item.bypass_until or item.active or not due:
+            return None
+        self._stale = True
+        item.active = True
+        if row.permissive or not self.armed:
+            return None
+        self.holds.append(("*" if row.hold == "all" else row.unit if row.hold == "unit" else "", row.name))
+        first = not any(other.tripped and other.row.group == row.group for other in self.items)
+        return self._change(item, "tripped", now, first_out=first, cause="unknown" if truth is None else "true")
+
+    def _change(self, item: Interlock, event: str, now: Now, **fields: object) -> InterlockChanged:
+        entry = InterlockChanged(interlock=item.row.name, unit=item.row.unit, event=event, **fields)  # type: ignore[arg-type]
+        item.apply(entry, now.utc)
+        self._stale = True
+        return entry
+
+    def _gather(self) -> None:
+        self._stale = False
+        self.forced, self.reasons = {}, {}
+        for item in self.items:
+            if not item.active or item.bypass_until:
+                continue
+            for output, value in item.row.effects.items():
+                if output not in self.forced or value == self.safe.get(output):
+                    self.forced[output] = value
+                self.reasons.setdefault(output, []).append(item.row.name)
+
+    def arm(self) -> None:
+        """The first full image is there: from now on trips latch; what stands without latch is judged anew."""
+        if not self.armed:
+            self.armed = True
+            for item in self.items:
+                if not item.tripped:
+                    item.active = False
+            self._stale = True
+
+    def reset(self, name: str, who: str, why: str, now: Now) -> InterlockChanged | str:
+        """Release a latched row. Refused (a sentence) while its cause is not false."""
+        item = self.by_name[name]
+        if not item.tripped:
+            return f"{name} is not tripped"
+        if item.truth is not False:
+            return f"{name}: its cause is {'unknown' if item.truth is None else 'still true'}"
+        item.since = None
+        return self._change(item, "reset", now, who=who, why=why)
+
+    def bypass(self, name: str, who: str, why: str, duration_ns: int, now: Now) -> InterlockChanged | str:
+        """Suspend a row for a time. Refused without a reason, beyond the site's maximum, or where the row forbids it."""
+        item = self.by_name[name]
+        if not item.row.bypassable:
+            return f"{name} may not be bypassed"
+        if not why.strip():
+            return f"{name}: a bypass needs a reason"
+        if not 0 < duration_ns <= self.bypass_max_ns:
+            return f"{name}: a bypass lasts more than 0 and at most {self.bypass_max_ns // SECOND} s"
+        return self._change(item, "bypassed", now, who=who, why=why, until_utc=now.utc + duration_ns)
+
+    def unbypass(self, name: str, who: str, why: str, now: Now) -> InterlockChanged | str:
+        """End a bypass before its time."""
+        if not self.by_name[name].bypass_until:
+            return f"{name} is not bypassed"
+        return self._change(self.by_name[name], "bypass_ended", now, who=who, why=why)
+
+    def standing(self, unit: str) -> list[str]:
+        """Names of the rows of a unit (or of the site) that force something now."""
+        return [i.row.name for i in self.items if i.active and not i.bypass_until and not i.row.permissive and i.row.unit in (unit, "")]

@@ -1,0 +1,170 @@
+"""Control loops: modes, setpoint ramp with holdback, cascade, split range and feed under limits.
+
+A loop's mode, setpoint and owner change only by a ``LoopMode`` entry (``apply``), live and on replay alike.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gateway.control.chain import Entry, LoopMode
+from gateway.control.image import SECOND, Image
+from gateway.control.pid import Pid
+
+Mode = Literal["MANUAL", "AUTO", "CASCADE"]
+
+
+class LimitRow(msgspec.Struct, frozen=True):
+    """A limit on a feed: full rate at or below ``full``, none at ``zero``, linear between (either way round)."""
+
+    name: str
+    pv: int
+    full: float
+    zero: float
+
+    def fraction(self, value: float) -> float:
+        """Share of the full rate allowed at this value, 0..1."""
+        return min(max((self.zero - value) / (self.zero - self.full), 0.0), 1.0)
+
+
+class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One loop, wired: indices into the image and the outputs. ``inner``: name of the loop it drives in cascade."""
+
+    name: str
+    kind: str                                   # pid | feed | direct
+    unit: str
+    period_ns: int
+    pv: int | None = None
+    output: int | None = None
+    output_low: int | None = None
+    inner: str | None = None
+    gain: float = 1.0
+    ti_s: float | None = None
+    td_s: float = 0.0
+    tf_s: float = 0.0
+    b: float = 1.0
+    out_low: float = 0.0
+    out_high: float = 100.0
+    sp_low: float = float("-inf")
+    sp_high: float = float("inf")
+    sp_rate_per_s: float | None = None
+    holdback: float | None = None
+    bad_hold_ns: int = 3 * SECOND
+    bad_out: str = "safe"
+    safe_out: float = 0.0
+    limits: tuple[LimitRow, ...] = ()
+
+
+class Loop:
+    """State of one loop. ``sp`` is what is wanted, ``ramped`` what is followed now, ``out`` what it asks for."""
+
+    __slots__ = ("row", "mode", "sp", "ramped", "out", "owner", "cause", "pid", "bad_since", "limited_by", "rate", "last")
+
+    def __init__(self, row: LoopRow) -> None:
+        self.row = row
+        self.mode: str = "MANUAL"
+        self.sp: float | None = None
+        self.ramped: float | None = None
+        self.out = row.safe_out
+        self.owner = "none"
+        self.cause = ""
+        self.pid = Pid(row.gain, row.ti_s, row.td_s, row.tf_s, row.b, row.out_low, row.out_high)
+        self.bad_since: int | None = None
+        self.limited_by = ""
+        self.rate = row.sp_rate_per_s           # the recipe may ask for a slower ramp
+        self.last = 0
+
+    def apply(self, entry: LoopMode) -> None:
+        """Fold one entry: mode, setpoint, owner; in MANUAL also the output."""
+        entered = entry.mode != self.mode
+        self.mode, self.owner, self.cause = entry.mode, entry.owner, entry.cause
+        if entry.setpoint is not None:
+            self.sp = entry.setpoint
+        if entry.out is not None:
+            self.out = entry.out
+        if entered:
+            self.ramped = None
+            self.pid.fresh = True
+            self.bad_since = None
+
+    def update(self, image: Image, now: int, actual: float | None) -> LoopMode | None:
+        """One step; ``actual`` is what the actuator really does now (None: unknown). May take the loop to MANUAL."""
+        row = self.row
+        if self.mode == "MANUAL" or self.sp is None:
+            self.last = now
+            return None
+        h_s = min(max((now - self.last) / SECOND, row.period_ns / SECOND * 0.5), row.period_ns / SECOND * 2)
+        self.last = now
+        if row.kind == "feed":
+            self._feed(image)
+            return None
+        if row.kind == "direct":
+            self._move(None, h_s)
+            self.out = min(max(self.ramped if self.ramped is not None else self.sp, row.out_low), row.out_high)
+            return None
+        assert row.pv is not None
+        if image.quality[row.pv] & 0xC0000000:
+            return self._bad(now)
+        self.bad_since = None
+        pv = image.value[row.pv]
+        self._move(pv, h_s)
+        assert self.ramped is not None
+        if self.pid.fresh:
+            self.pid.track(actual if actual is not None else self.out, self.ramped, pv)
+        self.out = self.pid.update(self.ramped, pv, h_s, actual)
+        return None
+
+    def _move(self, pv: float | None, h_s: float) -> None:
+        """Ramp the working setpoint towards the wanted one; wait while pv lags it by more than the holdback."""
+        assert self.sp is not None
+        sp = min(max(self.sp, self.row.sp_low), self.row.sp_high)
+        if self.ramped is None:
+            self.ramped = pv if pv is not None and self.rate else (self.out if self.rate else sp)
+        if not self.rate:
+            self.ramped = sp
+            return
+        way = sp - self.ramped
+        hold = self.row.holdback
+        if pv is not None and hold is not None and (self.ramped - pv) * (1 if way > 0 else -1) > hold:
+            return
+        step = self.rate * h_s
+        self.ramped += min(max(way, -step), step)
+
+    def _feed(self, image: Image) -> None:
+        """The least of the wanted rate and every limit; a limit whose value is not Good allows nothing."""
+        row = self.row
+        assert self.sp is not None
+        allowed, by = min(max(self.sp, row.out_low), row.out_high), "recipe"
+        for limit in row.limits:
+            good = image.quality[limit.pv] & 0xC0000000 == 0
+            rate = limit.fraction(image.value[limit.pv]) * row.out_high if good else row.out_low
+            if rate < allowed:
+                allowed, by = rate, limit.name if good else limit.name + " (not good)"
+        self.out, self.limited_by = allowed, by
+
+    def _bad(self, now: int) -> LoopMode | None:
+        """pv is not Good: hold the output for a while, then MANUAL with the configured action."""
+        if self.bad_since is None:
+            self.bad_since = now
+        if now - self.bad_since < self.row.bad_hold_ns:
+            return None
+        out = self.row.safe_out if self.row.bad_out == "safe" else self.out
+        entry = LoopMode(loop=self.row.name, mode="MANUAL", was=self.mode, setpoint=self.sp, out=out, owner=self.owner, cause="pv not good")
+        self.apply(entry)
+        return entry
+
+
+def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: str, out: float | None = None) -> Entry | str | None:
+    """The entry that would put a loop into a mode; None when nothing changes; a sentence when it is refused."""
+    row = loop.row
+    if setpoint is not None and not row.sp_low <= setpoint <= row.sp_high:
+        return f"{row.name}.sp: {setpoint:g} outside {row.sp_low:g}..{row.sp_high:g}; nothing changed"
+    if out is not None and not row.out_low <= out <= row.out_high:
+        return f"{row.name}.out: {out:g} outside {row.out_low:g}..{row.out_high:g}; nothing changed"
+    same_sp = setpoint is None or setpoint == loop.sp
+    if mode == loop.mode and same_sp and owner == loop.owner and (out is None or out == loop.out):
+        return None
+    return LoopMode(loop=row.name, mode=mode, was=loop.mode, setpoint=setpoint if setpoint is not None else loop.sp,
+                    setpoint_was=loop.sp, out=out, owner=owner, cause=cause)

@@ -1,0 +1,205 @@
+"""What is written to a device: one frame a command, one outcome a command, nothing ever sent twice by itself.
+
+The latest command to a point wins; the one it replaces ends as expired. A command that got no answer is *unverified*: it
+may or may not have acted, so whoever asked must read back and decide. A command of several words (a drive's start
+sequence) stops at the first word that fails, and at once when a later command to the same point is waiting.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from devices.codec import encode
+from devices.exchange import Write
+from devices.profile import Access, Limits, Point, Profile, Table
+from gateway.control.image import SECOND
+from gateway.control.polling import Binding
+
+WEAR_NS = 60 * SECOND
+"""A point whose memory wears out takes the same value again only after this time."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How one write ended: accepted, rejected, unverified or expired. ``value``: as asked, in tag units; ``at``: monotonic ns."""
+
+    tag: int
+    value: float
+    result: str
+    at: int
+    detail: str = ""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a tag is written: its point, the map from tag to point units, the function code, whether the word can be read."""
+
+    point: Point
+    gain: float
+    offset: float
+    function: int
+    merge: bool             # one bit of a holding register: the other bits must be kept
+    known_by_reading: bool  # the register can be read, so it must have been read before one bit of it is written
+
+
+class Command:
+    """One write on its way. ``words``: values of each frame in order; ``sent``: frames that were accepted."""
+
+    __slots__ = ("expires", "request", "sent", "tag", "target", "value", "words")
+
+    def __init__(self, tag: int, value: float, target: Target, words: tuple[tuple[int, ...], ...], expires: int) -> None:
+        self.tag, self.value, self.target, self.words, self.expires = tag, value, target, words, expires
+        self.sent = 0
+        self.request: Write | None = None
+
+
+class Writing:
+    """The commands of one device: waiting (one per point), under way (one), and the outcomes of those that ended."""
+
+    def __init__(self, profile: Profile, unit: int, bindings: Sequence[Binding], readable: frozenset[int]) -> None:
+        self.waiting: dict[str, Command] = {}
+        self.active: Command | None = None
+        self.outcomes: list[Outcome] = []
+        self.words: dict[int, int] = {}                     # holding registers written bit by bit: their last known word
+        self.spared = 0
+        self._profile, self._unit = profile, unit
+        self._worn: dict[str, tuple[int, tuple[tuple[int, ...], ...]]] = {}
+        self._targets = {b.tag: _target(profile, b, readable) for b in bindings if profile.point(b.point).access is not Access.READ}
+
+    @property
+    def tags(self) -> tuple[int, ...]:
+        """The tags that can be written."""
+        return tuple(self._targets)
+
+    def put(self, tag: int, value: float, now: int, expires: int) -> None:
+        """Accept a command for sending. Raises KeyError for a tag that is no output of this device."""
+        target = self._targets.get(tag)
+        if target is None:
+            raise KeyError(f"tag {tag} is no output of this device; its outputs are {self.tags}")
+        try:
+            words = _words(self._profile, target, value)
+        except (ValueError, OverflowError) as why:
+            return self.end(tag, value, "rejected", now, str(why))
+        if not words:
+            return self.end(tag, value, "accepted", now, "a trigger is not taken back: nothing to write")
+        name = target.point.name
+        replaced = self.waiting.pop(name, None)
+        if replaced is not None:
+            self.end(replaced.tag, replaced.value, "expired", now, "replaced by a later write before it was sent")
+        self.waiting[name] = Command(tag, value, target, words, expires)
+
+    def next(self, now: int) -> Command | None:
+        """The command whose frame goes out now, or None. It stays ``active`` until ``settle`` or ``lost``."""
+        if self.active is not None and not self._overtaken(self.active, now):
+            return self._frame(self.active)
+        for name, command in list(self.waiting.items()):
+            if now > command.expires:
+                self._drop(name, "expired", now, "not sent in time")
+            elif self._wears(command, now):
+                self.spared += 1
+                self._drop(name, "rejected", now, f"{name}: same value again within 60 s wears its memory out")
+            elif not command.target.known_by_reading or command.target.point.address in self.words:
+                del self.waiting[name]
+                self.active = command
+                return self._frame(command)
+        return None
+
+    def settle(self, now: int, result: str, detail: str = "") -> None:
+        """The active frame was answered (or will not be): go on with the next word, or end the command."""
+        command = self.active
+        if command is None:
+            return
+        command.sent += result == "accepted"
+        point = command.target.point
+        if result == "accepted" and command.target.merge and command.request is not None:
+            self.words[point.address] = command.request.values[0]
+        if result == "accepted" and command.sent < len(command.words):
+            return
+        self.active = None
+        if result == "rejected":
+            self._worn.pop(point.name, None)
+        if len(command.words) > 1:
+            detail = f"{detail} ({command.sent} of {len(command.words)} words)".strip()
+        self.end(command.tag, command.value, result, now, detail)
+
+    def refuse(self, now: int, why: str) -> None:
+        """End everything that is waiting as rejected; a sequence half sent is unverified."""
+        self.settle(now, "unverified", why)
+        for name in list(self.waiting):
+            self._drop(name, "rejected", now, why)
+
+    def expire(self, now: int) -> None:
+        """End what waited too long."""
+        for name, command in list(self.waiting.items()):
+            if now > command.expires:
+                self._drop(name, "expired", now, "not sent in time")
+
+    def end(self, tag: int, value: float, result: str, now: int, detail: str) -> None:
+        """Note one outcome."""
+        self.outcomes.append(Outcome(tag, value, result, now, detail))
+
+    def _overtaken(self, command: Command, now: int) -> bool:
+        """Whether a later command to the same point waits behind a sequence: then the rest of it is not sent."""
+        if command.target.point.name not in self.waiting:
+            return False
+        self.settle(now, "expired", "replaced by a later write")
+        return True
+
+    def _frame(self, command: Command) -> Command:
+        target = command.target
+        values = command.words[command.sent]
+        if target.merge:
+            mask = 1 << (target.point.bit or 0)
+            values = (self.words.get(target.point.address, 0) & ~mask | values[0],)
+        command.request = Write(self._unit, target.function, target.point.address, values)
+        return command
+
+    def _wears(self, command: Command, now: int) -> bool:
+        point = command.target.point
+        if point.cyclic:
+            return False
+        at, words = self._worn.get(point.name, (now - WEAR_NS, ()))
+        if words == command.words and now - at < WEAR_NS:
+            return True
+        self._worn[point.name] = (now, command.words)
+        return False
+
+    def _drop(self, name: str, result: str, now: int, detail: str) -> None:
+        command = self.waiting.pop(name)
+        self.end(command.tag, command.value, result, now, detail)
+
+
+def write_function(point: Point, limits: Limits) -> int:
+    """The function code that writes a point. Raises ValueError when the device has none for it."""
+    wanted = (5, 15) if point.table is Table.COIL else (6, 16) if point.width == 1 else (16,)
+    for function in wanted:
+        if point.table in (Table.COIL, Table.HOLDING) and function in limits.write_functions:
+            return function
+    raise ValueError(f"{point.name}: no function writes {point.width} of table {point.table}; the device allows {limits.write_functions}")
+
+
+def _target(profile: Profile, binding: Binding, readable: frozenset[int]) -> Target:
+    point = profile.point(binding.point)
+    gain, offset = binding.line()
+    merge = point.table is Table.HOLDING and point.bit is not None
+    return Target(point=point, gain=gain, offset=offset, function=write_function(point, profile.limits), merge=merge,
+                  known_by_reading=merge and point.address in readable)
+
+
+def _words(profile: Profile, target: Target, value: float) -> tuple[tuple[int, ...], ...]:
+    """The values of every frame that carries out a command; none when nothing has to be written.
+
+    Raises: ValueError for what the point cannot carry.
+    """
+    point = target.point
+    if not math.isfinite(value):
+        raise ValueError(f"{point.name}: {value} is not a number a register can carry")
+    wanted = (value - target.offset) / target.gain
+    if point.trigger is not None:
+        return ((point.trigger,),) if wanted else ()
+    if point.sequences:
+        if round(wanted) not in point.sequences:
+            raise ValueError(f"{point.name}: no command {wanted:g}; it knows {', '.join(map(str, point.sequences))}")
+        return tuple((word,) for word in point.sequences[round(wanted)])
+    return (encode(point, profile.order, wanted),)

@@ -1,0 +1,1 @@
+"""What the values were: samples written on change, queried with their extremes kept."""

@@ -1,0 +1,1 @@
+"""What answers back: the physics, the senses and the servers of a plant that is not there."""
