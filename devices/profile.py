@@ -239,6 +239,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     watchdog: Watchdog | None = None
     unit_id: int = 1
     identity: tuple[str, int] | None = None     # (point, raw value) that proves the right device answers
+    identity_mask: int = 0xFFFFFFFF             # which bits of it count (some makers put the bus address beside the type)
     quirks: tuple[str, ...] = ()
     namespaces: dict[str, str] = {}
     nodes: tuple[Node, ...] = ()

@@ -115,6 +115,7 @@ _ALL = (
     Unit("kg/kg", "fraction", "M29", _NONE, kind="fraction"),
     Unit("%", "fraction", "P1", _NONE, 1e-2, kind="fraction"),
     Unit("ppm", "fraction", "59", _NONE, 1e-6, kind="fraction"),
+    Unit("%/h", "rate of a fraction", "C62", _FREQUENCY, 1e-2 / 3600, kind="fraction", note="no code in Rec 20: one, with a display name"),
     Unit("mol/L", "molarity", "C38", _MOLARITY, 1e3),
     Unit("mol", "amount", "C34", _AMOUNT),
     Unit("pH", "pH", "Q30", _NONE, kind="pH"),
@@ -139,7 +140,7 @@ _ALL = (
     Unit("min", "time", "MIN", _TIME, 60.0),
     Unit("h", "time", "HUR", _TIME, 3600.0),
     Unit("Hz", "frequency", "HTZ", _FREQUENCY),
-    Unit("NTU", "turbidity", "C62", _NONE, kind="turbidity", note="Rec 20 has no code: one, with its own display name"),
+    Unit("NTU", "turbidity", "C62", _NONE, kind="turbidity", note="no code in Rec 20: one, with a display name"),
     Unit("mg/Nm3", "emission", "GP", _DENSITY, 1e-6, kind="emission", note="mg per cubic metre at 0 degC and 1013.25 mbar"),
     Unit("1", "number", "C62", _NONE),
 )

@@ -138,7 +138,8 @@ class DoseAcid(Phase):
             ctx.output("acid_pump_run", 1.0)
             slow = 0.5 if ctx.value("ph") < ctx.p["ph_slow"] else 1.0
             final = 0.3 if volume - done < 0.5 else 1.0             # the last half litre at a third of the rate
-            ctx.loop("acid", "AUTO", round(ctx.p["rate"] * slow * final, 4))
+            gentle = 0.1 if ctx.memory.get("gentle") and not ctx.steady("gentle_time", True, 300.0) else 1.0
+            ctx.loop("acid", "AUTO", round(ctx.p["rate"] * min(slow * final, gentle), 4))
             return False
         ctx.memory["closed"] = True
         ctx.loop("acid", "MANUAL", out=0.0)
@@ -149,6 +150,13 @@ class DoseAcid(Phase):
         ctx.plant.charged("acid", done, "L", 0.002 * done + 0.02, "acid_total", "in")
         ctx.report.update(volume_l=round(done, 3), amount_mol=round(done * ctx.p["strength"], 2))
         return True
+
+    def restarting(self, ctx: Context) -> bool:
+        """Agitator alone first; with hydrogen steady and low the acid begins again at a tenth of its rate."""
+        ctx.memory["gentle"] = True
+        ctx.memory.pop("~gentle_time", None)
+        agitated = super().restarting(ctx)
+        return agitated and ctx.steady("hydrogen", ctx.value("lel") < 8.0, 60.0)
 
 
 class Leach(Phase):
@@ -161,7 +169,7 @@ class Leach(Phase):
         minutes = ctx.elapsed_s / 60.0
         due = ctx.memory.get("next_min", 0.0)
         if minutes >= due and not ctx.memory.get("pending"):
-            ctx.memory["pending"] = ctx.plant.request_sample(str(int(ctx.shared["stream"])), "leach", {"minutes": round(minutes, 3)})
+            ctx.memory["pending"] = ctx.plant.request_sample(str(int(ctx.shared["stream"])), "leach-sample", {"minutes": round(minutes, 3)})
             ctx.memory["next_min"] = due + ctx.p["sample_interval"]
         pending = ctx.memory.get("pending")
         if pending and ctx.plant.result(pending) is not None:
@@ -169,7 +177,7 @@ class Leach(Phase):
         if minutes >= ctx.p["max_time"]:
             ctx.report.update(ended_by="maximum time", minutes=round(minutes, 1))
             return True
-        verdict = end_point(ctx.plant.results("leach"), self._liquor_l(ctx))
+        verdict = end_point(ctx.plant.results("leach-sample"), self._liquor_l(ctx))
         if verdict is not None:
             ctx.report.update(slope=round(verdict.slope, 4), slope_upper=round(verdict.upper, 4), results=verdict.count)
             if minutes >= ctx.p["min_time"] and verdict.upper <= ctx.p["slope_limit"]:
@@ -308,12 +316,7 @@ class Filter(Phase):
             ctx.output("discharge_valve", 1.0)
             ctx.output("press.feed_valve", 1.0)
             ctx.output("transfer_run", 1.0)
-            pressure = ctx.value("press.feed_pressure")
-            speed = ctx.memory.get("speed", 60.0)
-            if pressure > ctx.p["pressure_max"]:
-                speed = max(speed - 5.0, 30.0)
-            ctx.memory["speed"] = speed
-            ctx.output("transfer_speed_sp", speed)
+            ctx.loop("transfer", "AUTO", ctx.p["pressure_max"])
             self._relax(ctx)
             if not ctx.steady("empty", ctx.value("level") <= ctx.p["level_end"], 20.0):
                 return False
@@ -383,9 +386,18 @@ class Drop(Phase):
         if ctx.elapsed_s < ctx.p["time"] * 60.0:
             return False
         ctx.output("press.drop_valve", 0.0)
-        if not ctx.steady("settled", True, 20.0):
+        if "cake_kg" not in ctx.memory:
+            if ctx.steady("settled", True, 20.0):
+                ctx.memory["cake_kg"] = round(ctx.value("press.cake_weight") - start, 3)
+                ctx.memory["sample"] = ctx.plant.request_sample("cake", "cake", {})
             return False
-        cake = ctx.value("press.cake_weight") - start
+        result = ctx.plant.result(ctx.memory["sample"])
+        if result is None:
+            return False
+        if result.quality & 0x80000000:
+            ctx.memory["sample"] = ctx.plant.request_sample("cake", "cake", {})
+            raise Hold("the cake result failed its QC: sample again")
+        cake = ctx.memory["cake_kg"]
         ctx.plant.charged("cake", cake, "kg", max(0.002 * cake, 0.2), "press.cake_weight", "out")
         ctx.report["cake_kg"] = round(cake, 2)
         return True

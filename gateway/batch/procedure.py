@@ -32,7 +32,7 @@ class Plant(Protocol):
     image: Image
 
     def tag(self, role: str) -> int: ...
-    def set_output(self, role: str, value: float, cause: str) -> None: ...
+    def set_output(self, role: str, value: float, cause: str, again: bool = False) -> None: ...
     def set_loop(self, role: str, mode: str, setpoint: float | None, cause: str, out: float | None, rate_per_min: float | None) -> None: ...
     def loop_out(self, role: str) -> float: ...
     def emit(self, entry: Entry) -> None: ...
@@ -87,9 +87,9 @@ class Context:
         """Whether the value may be used."""
         return self.plant.image.quality[self.plant.tag(role)] & 0xC0000000 == 0
 
-    def output(self, role: str, value: float) -> None:
-        """Want a value of an output, from now until somebody wants another."""
-        self.plant.set_output(role, value, self.step)
+    def output(self, role: str, value: float, again: bool = False) -> None:
+        """Want a value of an output, from now until somebody wants another; ``again``: also where it was given up."""
+        self.plant.set_output(role, value, self.step, again)
 
     def loop(self, role: str, mode: str, setpoint: float | None = None, out: float | None = None, rate_per_min: float | None = None) -> None:
         """Want a loop in a mode with a setpoint, from now on."""
@@ -136,6 +136,7 @@ class Phase:
         """Prove the agitator again before the phase resumes; True when proved."""
         if not self.prove or not ctx.shared.get("agitated"):
             return True
+        ctx.output("agitator_run", 1.0, again=True)
         return ctx.steady("proved", ctx.value("agitator_running") > 0.5, 10.0)
 
     def stopping(self, ctx: Context) -> bool:

@@ -106,12 +106,25 @@ class _Reader:
             self.draft.site, faults = shaped(Site, tree, (section,), key.place, self.draft)
             self.faults += faults
         elif section == "simulation":
-            self.draft.simulation, faults = shaped(Simulation, tree, (section,), key.place, self.draft)
-            self.faults += faults
+            self.simulation(key, tree)
         elif isinstance(tree, Mapping):
             self.entries(section, tree)
         else:
             self.faults.append(Fault(key.place, section, "must be a mapping of names"))
+
+    def simulation(self, key: Scalar, tree: Tree) -> None:
+        """Senses and actuators may be templates too."""
+        if isinstance(tree, Mapping):
+            parts: list[Entry] = []
+            for name, part in tree.items:
+                if name.value in ("senses", "actuators") and isinstance(part, Mapping):
+                    entries, faults = expand(part, f"simulation.{name.value}")
+                    self.faults += faults
+                    part = Mapping(entries, part.place)
+                parts.append((name, part))
+            tree = Mapping(parts, tree.place)
+        self.draft.simulation, faults = shaped(Simulation, tree, ("simulation",), key.place, self.draft)
+        self.faults += faults
 
     def entries(self, section: str, tree: Mapping) -> None:
         """All entries of a section: templates and classes written out, each checked for its shape."""

@@ -85,13 +85,15 @@ class Tag(Model):
 
     ``range``: what the plant allows, in ``unit``. ``span``: linear map from point units to tag units
     ``[[point_low, point_high], [tag_low, tag_high]]`` (a 4..20 mA channel, a drive's per cent).
-    ``max_age_s``: older than this is Bad.
+    ``max_age_s``: older than this is Bad. ``internal``: a tag without device that shows what the plant process itself
+    knows: ``loop.<loop>.sp`` (or ``ramped``, ``out``), ``batch.<unit>.<figure>``.
     """
 
     description: str
     unit: str = "1"
     device: Name | None = None
     point: Name | None = None
+    internal: Name | None = None
     scan: ScanRate = "fast"
     max_age_s: float = Field(5.0, gt=0, le=600)
     range: tuple[float, float] | None = None
@@ -126,6 +128,7 @@ class Unit(Model):
     parameters: dict[str, float] = {}
     number: int = 0                             # the n of a templated unit
     uses: dict[Name, Name] = {}                 # short name -> shared unit: "feeder.run" is role run of that unit
+    loops: dict[Name, Name] = {}                # what phases call a loop -> its name: temperature -> TIC-1011
 
 
 # --- loops.yaml --------------------------------------------------------------------------------------------------
@@ -135,8 +138,6 @@ class Loop(Model):
     description: str = ""
     kind: Literal["pid", "feed", "dose", "direct", "on_off"]
     unit_of: Name                               # the unit it belongs to
-    role: Literal["temperature", "jacket", "agitator", "acid", "solids", "water", "peroxide", "base", "base_fine", "transfer",
-                  "wash", "fan", "scrubber_ph", "other"]   # what phases call it: a phase asks for the unit's "temperature" loop
     pv: Name | None = None                      # tag or derived tag
     to: Name                                    # output tag or loop name
     to_low: Name | None = None                  # split range: output driven by the lower half (cooling)
@@ -282,9 +283,13 @@ class Lot(Model):
 
 # --- simulation.yaml ---------------------------------------------------------------------------------------------
 class SenseModel(Model):
-    """How an instrument of the simulated line sees one physical variable."""
+    """How an instrument of the simulated line sees one physical variable.
+
+    ``span``: linear map from the variable's units to the tag's, where they measure different things (m of level to %).
+    """
 
     variable: str
+    span: tuple[tuple[float, float], tuple[float, float]] | None = None
     tau_s: Seconds | None = None
     noise: Seconds | None = None
     drift_per_h: float | None = None

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from devices.exchange import CallMethod, ReadNodes, Reply, Request, WriteNode
 from devices.instruments.icp_lads import STATES
-from devices.opcua import BAD_TYPE_MISMATCH, RESULT_SET, number
+from devices.opcua import BAD_NODE_ID_UNKNOWN, BAD_TYPE_MISMATCH, RESULT_SET, number
 from devices.profile import Node, Profile
 from devices.quality import (
     BAD_CONFIGURATION_ERROR,
@@ -36,6 +36,7 @@ from gateway.control.lads import Analyses, IcpDocument
 __all__ = ["IcpDocument", "OpcUaConversation"]
 
 POLL_NS = 5 * SECOND
+TIMEOUTS_LOST = 2
 _JOB_NODES = ("device_state", "state", "active_run", "result_version")
 
 
@@ -55,10 +56,12 @@ class OpcUaConversation:
     """
 
     def __init__(
-        self, device: str, profile: Profile, bindings: Sequence[Binding], image: Image, *, poll_ns: int = POLL_NS
+        self, device: str, profile: Profile, image: Image, bindings: Sequence[Binding], *, poll_ns: int = POLL_NS,
+        read_only: bool = False,
     ) -> None:
-        self.device, self.profile, self.image, self.poll_ns = device, profile, image, poll_ns
-        self.state = "unknown"
+        self.device, self.profile, self.image, self.poll_ns, self.read_only = device, profile, image, poll_ns, read_only
+        self.state: Literal["unknown", "up", "lost"] = "unknown"
+        self.events: list[tuple[str, str]] = []
         self.outcomes: list[Outcome] = []
         self.analyses = Analyses()
         self.sampling_ns = 0
@@ -70,7 +73,7 @@ class OpcUaConversation:
                 raise KeyError(f"{device}: {profile.name} has no node {binding.point!r}; it has {', '.join(self._nodes)}")
             self._by_point.setdefault(binding.point, []).append(binding)
             self._by_tag[binding.tag] = binding
-        self._tags = [binding.tag for binding in bindings]
+        self.tags = tuple(dict.fromkeys(binding.tag for binding in bindings))
         watched = [name for name in _JOB_NODES if name in self._nodes]
         self.names: tuple[str, ...] = tuple(dict.fromkeys([*self._by_point, *watched]))
         self._flight: tuple[Request, int] | None = None
@@ -78,6 +81,8 @@ class OpcUaConversation:
         self._sent: _Pending | None = None
         self._tick = -1
         self._at_once = True
+        self._silent = 0                    # timeouts in a row
+        self._unknown: tuple[str, ...] = ()
 
     @property
     def documents(self) -> list[IcpDocument]:
@@ -94,9 +99,18 @@ class OpcUaConversation:
         return found
 
     @property
-    def busy(self) -> bool:
-        """Whether a request is in flight."""
-        return self._flight is not None
+    def urgent(self) -> bool:
+        """Whether a write is waiting or under way."""
+        return bool(self._writes) or self._sent is not None
+
+    def resolution(self, tag: int, point: str) -> float:
+        """The smallest step that the device can carry, in tag units: one for a whole number, none for a real one."""
+        gain = self._by_tag[tag].gain
+        return 0.0 if self._nodes[point].variant in ("Double", "Float") else abs(gain)
+
+    def connected(self, now: int) -> None:
+        """The link is there (again): everything is read at once."""
+        self._flight, self._at_once, self._silent, self._unknown = None, True, 0, ()
 
     def due(self, now: int) -> Request | None:
         """The next request, marked in flight: writes first, then the bulk read of this tick, then analyses; None if none."""
@@ -113,12 +127,20 @@ class OpcUaConversation:
         return request
 
     def write(self, tag: int, value: float, now: int, expires: int) -> None:
-        """Ask for one write; the latest wins, and none goes out after ``expires`` or twice."""
+        """Ask for one write; the latest wins, and none goes out after ``expires`` or twice. KeyError: no tag of this device."""
         binding = self._by_tag[tag]
-        point_value = (1.0 - value) if binding.invert else (value - binding.offset) / binding.gain
+        gain, offset = binding.line()
+        point_value = (value - offset) / gain
         kind = self._nodes[binding.point].variant
         typed: Any = bool(point_value) if kind == "Boolean" else point_value if kind in ("Double", "Float") else round(point_value)
-        self._writes[tag] = _Pending(tag, value, typed, expires)
+        pending = _Pending(tag, value, typed, expires)
+        if self.read_only:
+            self._end(pending, "rejected", now, "read-only")
+            return
+        replaced = self._writes.pop(tag, None)
+        if replaced is not None:
+            self._end(replaced, "expired", now, "replaced by a later write before it was sent")
+        self._writes[tag] = pending
 
     def beat(self, now: int) -> None:
         """A completed scan. An analyser moves nothing and needs no heartbeat."""
@@ -143,11 +165,10 @@ class OpcUaConversation:
             self._notified(reply, now)
             return
         asked, self._flight = self._flight[1], None
-        if reply.failure == "lost":
-            self._flight = (request, asked)
-            self.lost(now, "lost")
-            return
-        if reply.failure is None:
+        self._silent = self._silent + 1 if reply.failure == "timeout" else 0
+        if reply.failure is None and self.state != "up":
+            if self.state == "lost":
+                self.events.append(("regained", self.device))
             self.state = "up"
         if isinstance(request, CallMethod):
             self.analyses.started(request, reply, now.mono)
@@ -155,14 +176,18 @@ class OpcUaConversation:
             self._written(reply, now)
         elif isinstance(request, ReadNodes):
             self._read(request, reply, asked, now)
+        if reply.failure == "lost" or self._silent >= TIMEOUTS_LOST:
+            self.lost(now, f"{reply.failure} on {request!r:.80}")
 
     def lost(self, now: Now, why: str) -> None:
         """The link is gone: every tag Bad at once, a write in flight unverified, all of it read again on return."""
-        self.image.spoil(self._tags, BAD_NO_COMMUNICATION)
-        self.state = "lost"
+        self.image.spoil(self.tags, BAD_NO_COMMUNICATION)
+        if self.state != "lost":
+            self.state = "lost"
+            self.events.append(("lost", why))
         if self._sent is not None:
             self._end(self._sent, "unverified", now.mono, why)
-        self._flight, self._sent, self._at_once = None, None, True
+        self._flight, self._sent, self._at_once, self._silent = None, None, True, 0
         self.analyses.lost(now.mono)
 
     # --- reads ---------------------------------------------------------------------------------------------------
@@ -178,11 +203,18 @@ class OpcUaConversation:
                 self.analyses.listed(found, asked, now.mono)
         elif document is not None:
             self._take(document, asked, now)
+            self._missing(tuple(name for name in request.names if document[name][1] == BAD_NODE_ID_UNKNOWN))
             good = {name: document[name][0] for name in _JOB_NODES if name in document and not is_bad(document[name][1])}
             self.analyses.saw(
                 ready=good.get("state") == "Stopped" and good.get("device_state", "Operate") == "Operate",
                 active=good.get("active_run"), version=good.get("result_version"), asked=asked, now=now.mono,
             )
+
+    def _missing(self, names: tuple[str, ...]) -> None:
+        """Nodes the device does not have: a fault of configuration, told once."""
+        if names and names != self._unknown:
+            self.events.append(("refused", f"{self.device} has no node {', '.join(names)}"))
+        self._unknown = names
 
     def _notified(self, reply: Reply, now: Now) -> None:
         """A notification was true at most one sampling interval ago; a change of state asks for the bulk read."""
@@ -208,8 +240,10 @@ class OpcUaConversation:
             image.put(i, image.value[i], BAD_SENSOR_FAILURE, asked=asked, seen=now.mono, source=source)
             return
         quality = worse(status, _in_range(read, node.low, node.high))
-        tagged = (1.0 - read) if binding.invert else read * binding.gain + binding.offset
-        quality = worse(quality, _in_range(tagged, binding.low, binding.high))
+        gain, offset = binding.line()
+        tagged = read * gain + offset
+        if (binding.low is not None and tagged < binding.low) or (binding.high is not None and tagged > binding.high):
+            quality = worse(quality, UNCERTAIN_EU_EXCEEDED)
         image.put(i, tagged, quality, asked=asked, seen=now.mono, source=source)
 
     # --- writes --------------------------------------------------------------------------------------------------

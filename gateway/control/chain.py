@@ -88,6 +88,7 @@ class StepState(_Entry, tag="step_state"):
     stage: str = ""
     report: dict[str, Any] = {}
     memory: dict[str, Any] = {}                 # what the phase needs to go on after a restart
+    shared: dict[str, Any] = {}                 # what the batch needs, likewise
 
 
 class LoopMode(_Entry, tag="loop_mode"):
@@ -99,6 +100,7 @@ class LoopMode(_Entry, tag="loop_mode"):
     setpoint: float | None = None
     setpoint_was: float | None = None
     out: float | None = None
+    ramp_per_min: float | None = None           # the recipe's own ramp, where it asks for one
     owner: str = ""
     cause: str = ""
 
@@ -193,7 +195,7 @@ class SampleRequested(_Entry, tag="sample"):
     sample: str
     stream: str
     purpose: str
-    program: str = ""
+    context: dict[str, float] = {}              # figures at the time of the request (minutes, volume_l)
 
 
 class IcpResult(_Entry, tag="icp_result"):

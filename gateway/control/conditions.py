@@ -25,6 +25,7 @@ from gateway.control.dimension import DIMENSIONLESS, Quantity, UnitMismatch, qua
 
 Truth = bool | None
 Resolve = Callable[[str], int | float]          # image index (int) or constant (float)
+QuantityOf = Callable[[str], Quantity | None]
 
 _GRAMMAR = r"""
 ?start: or_expr
@@ -85,14 +86,31 @@ class Expression:
 
     def check(self, unit_of: Callable[[str], str | None]) -> str:
         """The unit of the result, or "bool". Raises ConditionError on an unknown name or a unit mismatch."""
-        return _Check(unit_of).result(self.tree)
+        kind = _Check(_by_symbol(unit_of)).visit(self.tree)
+        return "bool" if kind is None else kind.symbol
+
+    def measures(self, quantity_of: QuantityOf) -> Quantity:
+        """What a numeric expression measures. Raises ConditionError, also for a condition."""
+        return _Check(quantity_of).number(self.tree, "a value")
 
     def source(self, resolve: Resolve, unit_of: Callable[[str], str | None], *, truth: bool = True) -> str:
         """Python source over the columns ``V`` and ``Q``: a three-valued condition, or (``truth`` False) a number or None."""
-        checker = _Check(unit_of)
-        checker.result(self.tree)
+        return self.source_of(resolve, _by_symbol(unit_of), truth=truth)
+
+    def source_of(self, resolve: Resolve, quantity_of: QuantityOf, *, truth: bool = False) -> str:
+        """The same for names that carry quantities rather than symbols of the closed list."""
+        checker = _Check(quantity_of)
+        checker.visit(self.tree)
         emit = _Emit(resolve, checker)
         return emit.truth(self.tree) if truth else emit.value_or_unknown(self.tree)
+
+
+def _by_symbol(unit_of: Callable[[str], str | None]) -> QuantityOf:
+    def quantity_of(name: str) -> Quantity | None:
+        symbol = unit_of(name)
+        return None if symbol is None else quantity(symbol)
+
+    return quantity_of
 
 
 @lru_cache(maxsize=4096)
@@ -147,13 +165,9 @@ def _check_calls(tree: Tree[Token] | Token) -> None:
 class _Check:
     """Walks the tree once and knows the quantity of every numeric node."""
 
-    def __init__(self, unit_of: Callable[[str], str | None]) -> None:
-        self.unit_of = unit_of
+    def __init__(self, quantity_of: QuantityOf) -> None:
+        self.quantity_of = quantity_of
         self.units: dict[int, Quantity] = {}
-
-    def result(self, tree: Any) -> str:
-        kind = self.visit(tree)
-        return "bool" if kind is None else kind.symbol
 
     def visit(self, node: Any) -> Quantity | None:
         kind = getattr(self, "on_" + node.data)(node)
@@ -222,10 +236,10 @@ class _Check:
             raise ConditionError(str(error), node.children[1].column) from None
 
     def on_name(self, node: Any) -> Quantity:
-        symbol = self.unit_of(str(node.children[0]))
-        if symbol is None:
+        kind = self.quantity_of(str(node.children[0]))
+        if kind is None:
             raise ConditionError(f"unknown name {str(node.children[0])!r}", _column(node))
-        return quantity(symbol)
+        return kind
 
     def on_call(self, node: Any) -> Quantity | None:
         name, arguments = str(node.children[0]), node.children[1:]

@@ -40,7 +40,7 @@ class Output:
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, since when."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "since_utc", "moved_at", "batch")
+                 "since_utc", "moved_at", "batch", "claimed")
 
     def __init__(self, row: OutputRow) -> None:
         self.row = row
@@ -54,6 +54,7 @@ class Output:
         self.sent_at = 0
         self.sent_utc = 0
         self.moved_at = 0
+        self.claimed = -1                       # scan in which a loop in AUTO last drove it (loops may share an output)
         self.blocked: tuple[str, ...] = ()
         self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
         self.since_utc = 0
@@ -62,6 +63,8 @@ class Output:
         """Fold one entry: a new wanted value and owner."""
         self.wanted, self.owner, self.cause, self.batch = entry.wanted, entry.owner, entry.cause, entry.batch
         self.since_utc = utc
+        if self.state in ("diverged", "rejected"):
+            self.commanded = None               # wanted anew by somebody: it may be written again
 
 
 class Outputs:
@@ -74,13 +77,16 @@ class Outputs:
         self.send = send
         self.failures: list[Entry] = []
 
-    def request(self, tag: int, value: float, owner: str, cause: str, batch: str = "") -> Entry | str | None:
-        """The entry that would make a value wanted; None when it is already; a sentence when it is refused."""
+    def request(self, tag: int, value: float, owner: str, cause: str, batch: str = "", again: bool = False) -> Entry | str | None:
+        """The entry that would make a value wanted; None when it is already; a sentence when it is refused.
+
+        ``again``: want it anew where it was given up (diverged or rejected).
+        """
         item = self.by_tag[tag]
         row = item.row
         if not row.low <= value <= row.high:
             return f"{row.name}: {value:g} outside {row.low:g}..{row.high:g}; nothing written"
-        if item.wanted == value and item.owner == owner:
+        if item.wanted == value and item.owner == owner and not (again and item.state in ("diverged", "rejected")):
             return None
         was = item.wanted if item.wanted is not None else value
         return OutputChanged(tag=row.name, wanted=value, was=was, owner=owner, cause=cause, batch=batch)
@@ -154,6 +160,10 @@ class Outputs:
             item.sent_at = now.mono
 
     def _drift(self, item: Output, readback: float, now: Now) -> None:
+        if item.blocked and item.state == "reasserted":
+            assert item.commanded is not None
+            self._write(item, item.commanded, now)          # a trip goes on asking until the plant follows
+            return
         if item.state == "sent" and item.row.reassert:
             assert item.commanded is not None
             self._write(item, item.commanded, now)

@@ -56,6 +56,25 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
     safe_out: float = 0.0
     limits: tuple[LimitRow, ...] = ()
 
+    def share(self, out: float) -> float:
+        """What the (upper) output gets: all of ``out``, or in a split range the part above the middle, 0..100."""
+        if self.output_low is None:
+            return out
+        middle = (self.out_low + self.out_high) / 2.0
+        return max(out - middle, 0.0) / (self.out_high - middle) * 100.0
+
+    def share_low(self, out: float) -> float:
+        """What the lower output of a split range gets: the part below the middle, 0..100."""
+        middle = (self.out_low + self.out_high) / 2.0
+        return max(middle - out, 0.0) / (middle - self.out_low) * 100.0
+
+    def whole(self, high: float, low: float) -> float:
+        """The loop's output that stands for what its outputs do."""
+        if self.output_low is None:
+            return high
+        middle = (self.out_low + self.out_high) / 2.0
+        return middle + high / 100.0 * (self.out_high - middle) - low / 100.0 * (middle - self.out_low)
+
 
 class Loop:
     """State of one loop. ``sp`` is what is wanted, ``ramped`` what is followed now, ``out`` what it asks for."""
@@ -84,6 +103,7 @@ class Loop:
             self.sp = entry.setpoint
         if entry.out is not None:
             self.out = entry.out
+        self.rate = entry.ramp_per_min / 60.0 if entry.ramp_per_min else self.row.sp_rate_per_s
         if entered:
             self.ramped = None
             self.pid.fresh = True
@@ -99,6 +119,9 @@ class Loop:
         self.last = now
         if row.kind == "feed":
             self._feed(image)
+            return None
+        if row.kind == "on_off":
+            self._switch(image)
             return None
         if row.kind == "direct":
             self._move(None, h_s)
@@ -132,6 +155,17 @@ class Loop:
         step = self.rate * h_s
         self.ramped += min(max(way, -step), step)
 
+    def _switch(self, image: Image) -> None:
+        """On below the setpoint, off above it plus a twentieth of ``gain`` as hysteresis; off while pv is not Good."""
+        row = self.row
+        assert row.pv is not None and self.sp is not None
+        if image.quality[row.pv] & 0xC0000000:
+            self.out = row.out_low
+        elif image.value[row.pv] < self.sp:
+            self.out = row.out_high
+        elif image.value[row.pv] > self.sp + abs(row.gain) / 20.0:
+            self.out = row.out_low
+
     def _feed(self, image: Image) -> None:
         """The least of the wanted rate and every limit; a limit whose value is not Good allows nothing."""
         row = self.row
@@ -156,7 +190,8 @@ class Loop:
         return entry
 
 
-def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: str, out: float | None = None) -> Entry | str | None:
+def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: str, out: float | None = None,
+            ramp_per_min: float | None = None) -> Entry | str | None:
     """The entry that would put a loop into a mode; None when nothing changes; a sentence when it is refused."""
     row = loop.row
     if setpoint is not None and not row.sp_low <= setpoint <= row.sp_high:
@@ -164,7 +199,8 @@ def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: st
     if out is not None and not row.out_low <= out <= row.out_high:
         return f"{row.name}.out: {out:g} outside {row.out_low:g}..{row.out_high:g}; nothing changed"
     same_sp = setpoint is None or setpoint == loop.sp
-    if mode == loop.mode and same_sp and owner == loop.owner and (out is None or out == loop.out):
+    same_ramp = ramp_per_min is None or mode == "MANUAL" or abs(ramp_per_min / 60.0 - (loop.rate or 0.0)) < 1e-12
+    if mode == loop.mode and same_sp and same_ramp and owner == loop.owner and (out is None or out == loop.out):
         return None
     return LoopMode(loop=row.name, mode=mode, was=loop.mode, setpoint=setpoint if setpoint is not None else loop.sp,
-                    setpoint_was=loop.sp, out=out, owner=owner, cause=cause)
+                    setpoint_was=loop.sp, out=out, ramp_per_min=ramp_per_min, owner=owner, cause=cause)

@@ -96,10 +96,12 @@ class Writing:
         for name, command in list(self.waiting.items()):
             if now > command.expires:
                 self._drop(name, "expired", now, "not sent in time")
+            elif command.target.known_by_reading and command.target.point.address not in self.words:
+                continue
             elif self._wears(command, now):
                 self.spared += 1
                 self._drop(name, "rejected", now, f"{name}: same value again within 60 s wears its memory out")
-            elif not command.target.known_by_reading or command.target.point.address in self.words:
+            else:
                 del self.waiting[name]
                 self.active = command
                 return self._frame(command)

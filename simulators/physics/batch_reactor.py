@@ -4,7 +4,19 @@ from simulators.physics.chemistry import Chemistry
 from simulators.physics.feed import Feed
 from simulators.physics.kinetics import PROFILES, KineticProfile
 from simulators.physics.species import (
-    CATION, CL, FE3, LIQUOR_MASS_KG, LIQUOR_VOLUME_L, METALS, NA, SOLID_ELEMENTS, WATER, H, dot, empty_liquor, empty_solid,
+    CATION,
+    CL,
+    FE3,
+    LIQUOR_MASS_KG,
+    LIQUOR_VOLUME_L,
+    METALS,
+    NA,
+    SOLID_ELEMENTS,
+    WATER,
+    H,
+    dot,
+    empty_liquor,
+    empty_solid,
 )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """What happens in a stirred vessel of liquor and solid in one step: every reaction, its acid, its water, its gas and its heat.
 
-Each reaction is one row of whole numbers, balanced in elements and charge, so that mass and charge are exact whatever the rates do. Extents
-are bounded by what is there: a phase decays by exp(-k dt), acid is shared out by A / (A + demand), and a precipitation may not release more
-than half of the free acid in one step.
+Each reaction is one row of whole numbers, balanced in elements and charge, so that mass and charge are exact whatever the rates do.
+Extents are bounded by what is there: a phase decays by exp(-k dt), acid demand is shared out by A / (A + demand), where A is the buffer
+capacity (the acid that moves ln[H+] by one), and a precipitation may not move ln[H+] by more than a half in one step.
 
 Source: stoichiometry domain brief 2.2; heats from the formation enthalpies in `species`.
 """
@@ -13,9 +13,45 @@ from typing import Final, NamedTuple
 from simulators.physics.kinetics import Rates, arrhenius, relative_rate
 from simulators.physics.speciation import LN10, Speciation, log_k
 from simulators.physics.species import (
-    AL, AL_OH, ALO, B, BO, BOUNDARY, CATION, CO, CO_OH, COO, CU, CU_OH, CUO, FE2, FE2_OH, FE3, FERRIHYDRITE, H, H2O2, HEMATITE, HEMATITE_NEW,
-    HYDROXIDE, INERT, LIQUOR_CHARGE, LIQUOR_ENTHALPY, METAL, METALS, ND, NI, NI_OH, NIO, OXIDE, PEROVSKITE, RARE_EARTHS, SOLID, SOLID_ELEMENTS,
-    SOLID_ENTHALPY, SORBED, WATER,
+    AL,
+    AL_OH,
+    ALO,
+    BO,
+    BOUNDARY,
+    CATION,
+    CO,
+    CO_OH,
+    COO,
+    CU,
+    CU_OH,
+    CUO,
+    FE2,
+    FE2_OH,
+    FE3,
+    FERRIHYDRITE,
+    H2O2,
+    HEMATITE,
+    HEMATITE_NEW,
+    HYDROXIDE,
+    INERT,
+    LIQUOR_CHARGE,
+    LIQUOR_ENTHALPY,
+    METAL,
+    METALS,
+    ND,
+    NI,
+    NI_OH,
+    NIO,
+    OXIDE,
+    PEROVSKITE,
+    RARE_EARTHS,
+    SOLID,
+    SOLID_ELEMENTS,
+    SOLID_ENTHALPY,
+    SORBED,
+    WATER,
+    B,
+    H,
 )  # fmt: skip
 
 HEMATITE_LOG_KS: Final = 0.5  # goethite/hematite, Fe3+ + water = solid + 3 H+ reversed, 25 degC; brief: <= 1
@@ -25,7 +61,8 @@ FERRIHYDRITE_LOG_KS: Final = 3.96  # [K-high]
 FERRIHYDRITE_KS_H: Final = -73.4  # kJ/mol [K-med]
 FERRIHYDRITE_K: Final = (0.5, 50.0, 25.0)  # per min at 25 degC, Ea 50: assumed
 HYDROXIDE_K: Final = 2.0  # per min: assumed
-# log*Ks of the hydroxides: RE from pKsp 21.5 (Nd, Pr) and 21.9 (Dy, Tb); the rest put at the onset pH of the brief, 2.5; no temperature term.
+# log*Ks of the hydroxides: RE from pKsp 21.5 (Nd, Pr) and 21.9 (Dy, Tb); the rest put at the onset pH of the brief, 2.5.
+# No temperature term: assumed.
 _HYDROXIDES: Final = (
     *((HYDROXIDE + i, ND + i, 3, 20.5 if e in ("Nd", "Pr") else 20.1) for i, e in enumerate(RARE_EARTHS)),
     (AL_OH, AL, 3, 10.8),
@@ -144,7 +181,7 @@ class Chemistry:
             self._warm(temperature_c)
         s = self.speciation
         s.solve(liquor, volume_l, temperature_c)
-        free_acid = s.h * volume_l
+        budget = s.buffer * volume_l  # mol of acid that moves ln[H+] by one
         a_h = s.gamma * s.h
         a_h3 = a_h * a_h * a_h
         g3 = s.gamma**9
@@ -155,14 +192,14 @@ class Chemistry:
         dt_min = dt_s / 60.0
         if liquor[FE3] > 1e-9:
             if omega_h > 1.0:
-                self._precipitate_iron(liquor, solid, HEMATITE_NEW, self._thermal[0], omega_h, free_acid, dt_min)
+                self._precipitate_iron(liquor, solid, HEMATITE_NEW, self._thermal[0], omega_h, budget, dt_min)
             if omega_f > 1.0:
-                self._precipitate_iron(liquor, solid, FERRIHYDRITE, self._thermal[1], omega_f, free_acid, dt_min)
+                self._precipitate_iron(liquor, solid, FERRIHYDRITE, self._thermal[1], omega_f, budget, dt_min)
         if s.ph > HYDROXIDE_ONSET_PH or sum(solid[HYDROXIDE:INERT]) > 1e-9:
-            self._precipitate_hydroxides(liquor, solid, volume_l, a_h, free_acid, dt_min)
+            self._precipitate_hydroxides(liquor, solid, volume_l, a_h, budget, dt_min)
         if solid[FERRIHYDRITE] > 1e-6:
-            self._sorb(liquor, solid, s.ph, free_acid, dt_min)
-        self._dissolve(liquor, solid, charged, temperature_c, mixing, omega_h, omega_f, free_acid, dt_min)
+            self._sorb(liquor, solid, s.ph, budget, dt_min)
+        self._dissolve(liquor, solid, charged, temperature_c, mixing, omega_h, omega_f, budget, dt_min)
         self._oxidise(liquor, solid, volume_l, oxygen, dt_s)
 
     def _dissolve(
@@ -174,7 +211,7 @@ class Chemistry:
         mixing: float,
         omega_h: float,
         omega_f: float,
-        free_acid: float,
+        budget: float,
         dt_min: float,
     ) -> None:
         rates = self.rates
@@ -206,7 +243,7 @@ class Chemistry:
             extents.append((FERRIHYDRITE, x))
             demand += 3.0 * x
         demand += self._dissolve_metal(solid, charged, extents, dt_min)
-        share = free_acid / (free_acid + demand) if demand > 0.0 else 1.0
+        share = budget / (budget + demand) if demand > 0.0 else 1.0
         for i, x in extents:
             self._apply(liquor, solid, i, x * share)
 
@@ -244,17 +281,17 @@ class Chemistry:
         self.heat_kj -= x * row.heat_kj
 
     def _precipitate_iron(
-        self, liquor: list[float], solid: list[float], i: int, k_per_min: float, omega: float, free_acid: float, dt_min: float
+        self, liquor: list[float], solid: list[float], i: int, k_per_min: float, omega: float, budget: float, dt_min: float
     ) -> None:
         x = liquor[FE3] * (1.0 - 1.0 / omega) * (1.0 - exp(-k_per_min * dt_min))
-        self._apply(liquor, solid, i, -min(x, free_acid / 6.0))
+        self._apply(liquor, solid, i, -min(x, budget / 6.0))
 
     def _precipitate_hydroxides(
-        self, liquor: list[float], solid: list[float], volume_l: float, a_h: float, free_acid: float, dt_min: float
+        self, liquor: list[float], solid: list[float], volume_l: float, a_h: float, budget: float, dt_min: float
     ) -> None:
         gamma = self.speciation.gamma
         part = 1.0 - exp(-HYDROXIDE_K * dt_min)
-        budget = 0.5 * free_acid
+        budget *= 0.5
         for i, cation, z, log_ks in _HYDROXIDES:
             n = liquor[cation]
             if n > 1e-9 or solid[i] > 1e-9:
@@ -267,7 +304,7 @@ class Chemistry:
                 budget -= abs(x) * z
                 self._apply(liquor, solid, i, x)
 
-    def _sorb(self, liquor: list[float], solid: list[float], ph: float, free_acid: float, dt_min: float) -> None:
+    def _sorb(self, liquor: list[float], solid: list[float], ph: float, budget: float, dt_min: float) -> None:
         """Rare earths taken up by (or given back from) the iron cake, drifting to the share the pH allows."""
         dissolved = liquor[ND] + liquor[ND + 1] + liquor[ND + 2] + liquor[ND + 3]
         held = solid[SORBED] + solid[SORBED + 1] + solid[SORBED + 2] + solid[SORBED + 3]
@@ -277,7 +314,7 @@ class Chemistry:
         ratio = solid[FERRIHYDRITE] / total
         share = min(SORPTION_AT_3_5 * exp(LN10 * SORPTION_SLOPE * (ph - 3.5)), 0.3) * ratio / (ratio + SORPTION_HALF)
         part = 1.0 - exp(-SORPTION_PER_MIN * dt_min)
-        budget = free_acid / 15.0
+        budget /= 15.0
         for k in range(4):
             want = share * (liquor[ND + k] + solid[SORBED + k])
             x = (solid[SORBED + k] - want) * part

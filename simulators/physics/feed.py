@@ -11,7 +11,23 @@ import msgspec
 
 from simulators.physics.kinetics import PROFILES
 from simulators.physics.species import (
-    ALO, ATOMIC_WEIGHT, BO, BOUNDARY, COO, CUO, HEMATITE, INERT, METAL, METALS, NIO, OXIDE, PEROVSKITE, RARE_EARTHS, SOLID_MASS_KG, dot, empty_solid,
+    ALO,
+    ATOMIC_WEIGHT,
+    BO,
+    BOUNDARY,
+    COO,
+    CUO,
+    HEMATITE,
+    INERT,
+    METAL,
+    METALS,
+    NIO,
+    OXIDE,
+    PEROVSKITE,
+    RARE_EARTHS,
+    SOLID_MASS_KG,
+    dot,
+    empty_solid,
 )  # fmt: skip
 
 FeedState = Literal["metal", "partly_oxidised", "roasted"]
@@ -61,7 +77,9 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
         alloy_rest = max(0.0, 1.0 - sum(v for e, v in self.assay.items() if e != "other")) if self.basis == "alloy" else 0.0
         total = own + alloy_rest if self.basis == "alloy" else max(1.0, own)
         if self.basis == "as_fed" and own > 1.01:
-            raise ValueError(f"lot {self.name}: elements and oxygen weigh {own:.3f} kg per kg of lot; assay is of the alloy? nothing tipped")
+            raise ValueError(
+                f"lot {self.name}: elements and oxygen weigh {own:.3f} kg per kg of lot; assay is of the alloy? nothing tipped"
+            )
         solid[INERT] = total - own
         return [n * dry / total for n in solid]
 

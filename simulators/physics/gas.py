@@ -37,7 +37,8 @@ class Headspace:
         self._t = temperature_c
         self._vapour = min(water_vapour_pa(min(temperature_c, 99.0)), 0.9 * ATMOSPHERE_PA)
         self.vapour_part = self._vapour / (ATMOSPHERE_PA - self._vapour)
-        self.hcl_constant = _HCL_PA * exp(-74.9 / 8.314462e-3 * (1.0 / (temperature_c + 273.15) - 1.0 / 298.15)) / (ATMOSPHERE_PA - self._vapour)
+        henry_pa = _HCL_PA * exp(-74.9 / 8.314462e-3 * (1.0 / (temperature_c + 273.15) - 1.0 / 298.15))
+        self.hcl_constant = henry_pa / (ATMOSPHERE_PA - self._vapour)
 
     def step(self, volume_m3: float, temperature_c: float, air_mol: float, n2_mol: float, h2_mol: float, o2_mol: float) -> None:
         """Mix in what came during the step and let the surplus go. `air_mol` is the sweep; amounts in mol."""

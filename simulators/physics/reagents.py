@@ -41,7 +41,8 @@ def hydrochloric_acid(weight_fraction: float) -> Stock:
 def caustic(mol_l: float) -> Stock:
     """NaOH; 10 mol/L is 1.33 kg/L [K-high]."""
     water_kg = 1.0 + 0.033 * mol_l - 0.039997 * mol_l
-    return _stock({NA: mol_l, H: -mol_l, WATER: mol_l + water_kg / _WATER_KG}, (NEUTRALISATION_KJ + NAOH_DILUTION_KJ * mol_l / 10.0) * mol_l)
+    excess_kj = (NEUTRALISATION_KJ + NAOH_DILUTION_KJ * mol_l / 10.0) * mol_l
+    return _stock({NA: mol_l, H: -mol_l, WATER: mol_l + water_kg / _WATER_KG}, excess_kj)
 
 
 WATER_STOCK: Final = _stock({WATER: 0.998 / _WATER_KG}, 0.0)

@@ -113,16 +113,9 @@ class Scrubber:
             return min(14.0, 14.0 + log10(-x))
         return 7.0
 
-    @property
-    def dp_mbar(self) -> float:
-        """Pressure drop over the packing: 10 mbar at full flow, wetted (5-15, domain brief 1), set by the last step's flow."""
-        return self._dp
-
-    _dp = 0.0
-
-    def draw(self, fan: float) -> None:
-        """Set the pressure drop from the fan's speed."""
-        self._dp = fan * fan * (10.0 if self.recirculates else 5.0)
+    def dp_mbar(self, fan: float) -> float:
+        """Pressure drop over the packing: 10 mbar at full flow and wetted (5-15, domain brief 1), half of it dry (assumed)."""
+        return fan * fan * (10.0 if self.recirculates else 5.0)
 
 
 class Rooms:

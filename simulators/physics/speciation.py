@@ -29,10 +29,10 @@ class Speciation:
     """The answer to "which species?", kept between questions so that the next one starts near.
 
     `h` mol/L free proton, `ph` = -log10 of its activity, `iron_free` mol/L Fe3+ unhydrolysed, `gamma` single-charge activity coefficient,
-    `residual` the charge left over, mol/L.
+    `buffer` mol/L of acid per unit of ln h, `residual` the charge left over, mol/L.
     """
 
-    __slots__ = ("_b1", "_b2", "_bb", "_bd", "_davies", "_kw", "_t", "gamma", "h", "iron_free", "ph", "residual")
+    __slots__ = ("_b1", "_b2", "_bb", "_bd", "_davies", "_kw", "_t", "buffer", "gamma", "h", "iron_free", "ph", "residual")
 
     def __init__(self) -> None:
         self.h = 1e-7
@@ -40,6 +40,7 @@ class Speciation:
         self.iron_free = 0.0
         self.gamma = 1.0
         self.residual = 0.0
+        self.buffer = 0.0
         self._t = -300.0
         self._b1 = self._b2 = self._bd = self._kw = self._bb = self._davies = 0.0
 
@@ -74,7 +75,7 @@ class Speciation:
         x = log(self.h)
         tolerance = 1e-13 * (abs(acid) + iron) + 1e-19
         free = iron
-        error = 0.0
+        error = slope = 0.0
         for _ in range(60):
             h = exp(x)
             oh = kw / h
@@ -100,6 +101,7 @@ class Speciation:
                 break
         self.h = exp(x)
         self.residual = error
+        self.buffer = slope
         self.iron_free = free
         self.gamma = gamma
         self.ph = -(x / LN10 + log_gamma)

@@ -15,9 +15,9 @@ ATOMIC_WEIGHT: Final = {
     "Cu": 63.546, "Ni": 58.6934, "H": 1.008, "O": 15.999, "Cl": 35.45, "Na": 22.98976928, "N": 14.007, "X": 1000.0,
 }  # fmt: skip
 """g/mol; `X` is the inert remainder, counted in kg."""
-ELEMENTS: Final = tuple(ATOMIC_WEIGHT)
-RARE_EARTHS: Final = ("Nd", "Pr", "Dy", "Tb")
-METALS: Final = ("Nd", "Pr", "Dy", "Tb", "Fe", "B", "Co", "Al", "Cu", "Ni")
+ELEMENTS: Final[tuple[str, ...]] = tuple(ATOMIC_WEIGHT)
+RARE_EARTHS: Final[tuple[str, ...]] = ("Nd", "Pr", "Dy", "Tb")
+METALS: Final[tuple[str, ...]] = ("Nd", "Pr", "Dy", "Tb", "Fe", "B", "Co", "Al", "Cu", "Ni")
 """The elements a lot is assayed for; all else of a lot is inert or oxygen."""
 
 # Liquor: name, elements, charge, formation enthalpy [K-high unless marked], apparent molar volume in mL/mol.

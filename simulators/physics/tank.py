@@ -17,8 +17,22 @@ from simulators.physics.parameters import TankParameters
 from simulators.physics.reagents import WATER_STOCK, Stock
 from simulators.physics.site import Site
 from simulators.physics.species import (
-    CL, CP_LIQUOR_WATER, CP_SOLID, CP_WATER, FE2, FE3, H2O2, INERT, LIQUOR_ENTHALPY, LIQUOR_MASS_KG, METAL, SOLID_ENTHALPY, SOLID_MASS_KG, T_REF_C,
-    WATER, H, dot, empty_liquor, empty_solid,
+    CL,
+    CP_LIQUOR_WATER,
+    CP_SOLID,
+    CP_WATER,
+    FE2,
+    H2O2,
+    LIQUOR_ENTHALPY,
+    METAL,
+    SOLID_ENTHALPY,
+    SOLID_MASS_KG,
+    T_REF_C,
+    WATER,
+    H,
+    dot,
+    empty_liquor,
+    empty_solid,
 )  # fmt: skip
 from simulators.physics.vessel import Contents
 
@@ -60,15 +74,18 @@ class LeachTank:
         self.vapour_mol = self.air_in_mol = 0.0
         self.gas_out = (0.0, 0.0, 0.0)
         self.nitrogen_mol = 0.0
-        self._out_nm3_h = 0.0
+        self.pump_rpm = 0.0
+        self.entered = empty_liquor()  # reagents and water since the start, mol
 
     # --- what flows in and out -------------------------------------------------------------------------------------------------------
 
     def add_stock(self, stock: Stock, litres: float, temperature_c: float) -> None:
         """A reagent or water runs in."""
-        liquor = self.contents.liquor
+        liquor, entered = self.contents.liquor, self.entered
         for i, n in stock.mol:
-            liquor[i] += n * litres
+            x = n * litres
+            liquor[i] += x
+            entered[i] += x
         sensible = stock.cp_kj_k * (temperature_c - T_REF_C) * litres
         self.contents.heat_kj += sensible + stock.excess_kj * litres
         self.external_kj += sensible + stock.enthalpy_kj * litres
@@ -285,8 +302,7 @@ class LeachTank:
             self.external_kj -= vapour * (LIQUOR_ENTHALPY[WATER] + EVAPORATION_KJ)
             self.external_kj -= hcl * (LIQUOR_ENTHALPY[CL] + LIQUOR_ENTHALPY[H] + HCL_VAPOUR_KJ) + leaving
             self.vapour_mol, self.vent_hcl_mol = vapour, hcl
-        nm3_h = out / k * 1.0
-        self._out_nm3_h = nm3_h
+        nm3_h = out / k
         self.headspace_mbar = -3.0 * site.fan + (nm3_h / 30.0) ** 2  # draught 3 mbar; vent loss 1 mbar at 30 Nm3/h: assumed
         duct = max(site.duct_nm3_h * p.duct_share, 20.0)  # natural draught when the fan stands: assumed
         lel = 100.0 * (hs.out_h2 / k) / (duct + nm3_h) * 100.0 / LEL_VOL_PCT
@@ -305,13 +321,21 @@ class LeachTank:
         liquor = c.liquor
         s = self.chemistry.speciation
         kelvin = c.temperature_c + 273.15
-        iron = max(liquor[FE2] / c.liquor_l, 1e-7)
+        iron = max(liquor[FE2] / c.liquor_l, 1e-5)
         mv = 571.0 + 0.19842 * kelvin * log10(max(s.iron_free * s.gamma**5, 1e-9) / iron)
         if c.solid[METAL + 4] > 0.1 and s.ph < 6.0:
             mv = min(mv, -100.0)  # mixed potential of dissolving iron: assumed
         if liquor[H2O2] > 1e-3:
             mv = max(mv, 600.0 + 30.0 * log10(liquor[H2O2] / c.liquor_l / 1e-3 + 1.0))
         return max(-500.0, min(1100.0, mv))
+
+    def settle(self, v: list[float], site: Site) -> None:
+        """Answer for contents that were put in from outside."""
+        c = self.contents
+        c.measure()
+        if c.liquor_l > 0.1:
+            self.chemistry.speciation.solve(c.liquor, c.liquor_l, c.temperature_c)
+        self.write(v, site)
 
     def write(self, v: list[float], site: Site) -> None:
         """Put the truth where instruments read it."""
@@ -356,5 +380,3 @@ class LeachTank:
             k += 2
         v[k] = 100.0 * self.hot
         v[k + 1] = 100.0 * self.cold
-
-    pump_rpm = 0.0

@@ -1,6 +1,6 @@
-"""The physical variables of the line by name: what instruments and outputs are bound to. One table; offsets within a block are its order.
+"""The physical variables of the line by name: what instruments and outputs are bound to.
 
-A row is (name, unit of measure, direction); `in` is written by a device's output or a fault, `out` is computed. Switches are 0.0 / 1.0.
+One table; offsets within a block are its order. A row is (name, unit of measure, direction); `in` is written by a device's output or a fault, `out` is computed. Switches are 0.0 / 1.0.
 """
 
 from typing import Final
@@ -12,7 +12,16 @@ def _rows(text: str, direction: str) -> tuple[Row, ...]:
     return tuple((name, unit, direction) for name, unit in (pair.split(":") for pair in text.split()))
 
 
-ON_OFF: Final = ("acid_valve", "solids_gate", "water_valve", "purge_valve", "discharge_valve", "peroxide_valve", "base_valve", "base_fine_valve")
+ON_OFF: Final = (
+    "acid_valve",
+    "solids_gate",
+    "water_valve",
+    "purge_valve",
+    "discharge_valve",
+    "peroxide_valve",
+    "base_valve",
+    "base_fine_valve",
+)
 """The two-position valves of a tank, in the order of their commands and switches."""
 
 TANK: Final = (
@@ -52,7 +61,8 @@ SHARED: Final[tuple[tuple[str, tuple[Row, ...]], ...]] = (
         (
             *_rows("close_cmd:- feed_valve_cmd:- wash_valve_cmd:- blow_valve_cmd:- drop_cmd:-", "in"),
             *_rows(
-                "plates_closed:- hydraulic_bar:bar feed_bar:bar filtrate_m3_h:m3/h turbidity_ntu:NTU wash_conductivity_ms_cm:mS/cm cake_kg:kg",
+                "plates_closed:- hydraulic_bar:bar feed_bar:bar filtrate_m3_h:m3/h turbidity_ntu:NTU wash_conductivity_ms_cm:mS/cm "
+                "cake_kg:kg",
                 "out",
             ),
         ),

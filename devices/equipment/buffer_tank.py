@@ -1,0 +1,17 @@
+"""Buffer tank of filtrate on its way to the separation."""
+
+from __future__ import annotations
+
+from devices.equipment.role import LEVEL, SPEED, EquipmentClass, measured, stops
+
+BUFFER_TANK = EquipmentClass(
+    name="buffer_tank",
+    description="Filtrate buffer",
+    roles=(
+        measured("level", LEVEL, "level"),
+        measured("ph", ("pH",), "pH"),
+        stops("pump_speed", SPEED, "discharge pump speed", required=False),
+    ),
+    interlocks=("buffer_dry",),
+    alarms=("buffer_high", "buffer_ph_off"),
+)

@@ -1,0 +1,323 @@
+"""One device's side of the talk: what to ask it now, and what its answers mean. Pure: no socket, no clock.
+
+In the plant a link carries the requests; in a rehearsal a bank answers them in the same breath:
+
+    >>> conversation.beat(now.mono)                       # the scan is done: its token lets polls and heartbeat out
+    >>> while request := conversation.due(now.mono):
+    ...     conversation.absorb(bank.answer(request, now.mono), now)
+
+One request is in flight at a time. Order: proof of identity, writes, heartbeat, reads. Reads and heartbeats are offered
+only against a token of a completed scan, so a scan that hangs stops all traffic and the device's own watchdog acts.
+
+States: ``unknown`` until the first answer, ``up``, ``lost`` (link gone, two timeouts in a row, or its gateway says the
+unit is silent). A lost device is probed with one request after 1, 2, 4, then every 5 s, so that it cannot slow its
+neighbours; every tag of it is Bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from devices.codec import resolution
+from devices.exchange import Read, Reply, Write
+from devices.profile import Profile
+from devices.quality import BAD_COMMUNICATION_ERROR, BAD_CONFIGURATION_ERROR, BAD_NO_COMMUNICATION
+from gateway.control.image import SECOND, Image, Now
+from gateway.control.polling import Binding, Poll, Polling
+from gateway.control.proof import Heartbeat, Proof, heartbeat_of, proof_of
+from gateway.control.writing import Command, Outcome, Writing
+
+__all__ = ["Binding", "Conversation", "Health", "Outcome"]
+
+TIMEOUTS_LOST = 2
+PROBE_NS = (SECOND, 2 * SECOND, 4 * SECOND, 5 * SECOND)
+WRONG_RETRY_NS = 5 * SECOND
+
+_Flight = Poll | Command | Proof | Heartbeat
+
+
+class Health(msgspec.Struct):
+    """Figures of one device. ``answer_s``: running mean of the answer time, supplied by the link, as are ``late`` answers."""
+
+    answered: int = 0
+    timeouts: int = 0
+    exceptions: int = 0
+    malformed: int = 0
+    surplus: int = 0
+    late: int = 0
+    answer_s: float = 0.0
+    last_error: str = ""
+
+
+class Conversation:
+    """See the module. ``timeout_s``: watchdog as set in the device; ``read_only``: every write is rejected.
+
+    ``outcomes`` and ``events`` ("lost", "regained", "refused", "wrong_device" with a detail) are drained by the scan.
+    """
+
+    def __init__(self, device: str, profile: Profile, image: Image, bindings: Sequence[Binding], *, unit: int | None = None,
+                 timeout_s: float | None = None, read_only: bool = False) -> None:
+        self.device, self.profile, self.image, self.read_only = device, profile, image, read_only
+        self.unit = profile.unit_id if unit is None else unit
+        self.state: Literal["unknown", "up", "lost"] = "unknown"
+        self.events: list[tuple[str, str]] = []
+        self.health = Health()
+        self.pause_s = profile.limits.pause_ms / 1000
+        self.polling = Polling(profile, self.unit, bindings)
+        readable = frozenset(address for poll in self.polling.polls for _, address in poll.words)
+        self.writing = Writing(profile, self.unit, bindings, readable)
+        self.outcomes = self.writing.outcomes
+        self.tags = tuple(dict.fromkeys(binding.tag for binding in bindings))
+        self._steps = {b.tag: abs(b.gain) * resolution(profile.point(b.point)) for b in bindings}
+        self._proof = proof_of(profile, self.unit)
+        self._heart = heartbeat_of(profile, self.unit, timeout_s)
+        self._proven = self._proof is None
+        self._wrong = False
+        self._may_prove = False
+        self._proof_at = 0
+        self._flight: _Flight | None = None
+        self._request: Read | Write | None = None
+        self._asked = 0
+        self._token_until = -1
+        self._beats = False                 # a token that no heartbeat has spent yet
+        self._silent = 0                    # timeouts in a row
+        self._probes = 0
+        self._probe_at = 0
+        self._reported: set[str] = set()
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a write is waiting or under way."""
+        return bool(self.writing.waiting) or self.writing.active is not None
+
+    def resolution(self, tag: int) -> float:
+        """The smallest step of a tag, in tag units, that the device can carry."""
+        return self._steps[tag]
+
+    # ------------------------------------------------------------------------------------------------ what to ask
+    def due(self, now: int) -> Read | Write | None:
+        """The next request, which then is in flight until ``absorb`` or ``lost``; None when there is nothing to ask now."""
+        if self._flight is not None:
+            return None
+        if not self._proven:
+            return self._prove(now)
+        if self.writing.waiting or self.writing.active is not None:
+            command = self.writing.next(now)
+            if command is not None:
+                return self._send(command, command.request, now)
+        if now > self._token_until:
+            self.polling.clear()
+            return None
+        if self._beats and self._heart is not None and now >= self._heart.at and self.state != "lost":
+            self._beats = False
+            self._heart.at = now + self._heart.every
+            if self._heart.next() is not None:
+                return self._send(self._heart, self._heart.request, now)
+        queue = self.polling.queue
+        if not queue:
+            return None
+        poll = queue.popleft()
+        poll.queued = False
+        self._flight, self._request, self._asked = poll, poll.request, now
+        return poll.request
+
+    def write(self, tag: int, value: float, now: int, expires: int) -> None:
+        """Ask for one write; it ends in exactly one outcome. Raises KeyError for a tag that is no output of this device."""
+        if self.read_only:
+            self.writing.end(tag, value, "rejected", now, "read-only")
+        elif self._wrong:
+            self.writing.end(tag, value, "rejected", now, "wrong device")
+        else:
+            self.writing.put(tag, value, now, expires)
+
+    def beat(self, now: int) -> None:
+        """One token of a completed scan, good for twice the shortest period: queues what has come due."""
+        self._token_until = now + 2 * self.polling.period_ns
+        self._beats = not self.read_only
+        if self.writing.waiting:
+            self.writing.expire(now)
+        if self.state != "lost":
+            self.polling.tick(now)
+            self._may_prove = now >= self._proof_at
+        elif now >= self._probe_at:
+            self._probe_at = now + PROBE_NS[min(self._probes, len(PROBE_NS) - 1)]
+            self._probes += 1
+            self.polling.probe()
+            self._may_prove = True
+
+    # --------------------------------------------------------------------------------------------- what came of it
+    def absorb(self, reply: Reply, now: Now) -> None:
+        """Take in the answer to the request in flight, or its failure; a reply to anything else changes nothing."""
+        flight = self._flight
+        if flight is None or reply.request is not self._request:
+            self.health.surplus += 1
+            return
+        self._flight = None
+        if reply.failure is not None:
+            return self._failed(flight, reply.failure, now)
+        if reply.exception is not None:
+            return self._refused(flight, reply.exception, now)
+        if self.state != "up" or self._silent:
+            self._alive()
+        self.health.answered += 1
+        if type(flight) is Poll:
+            try:
+                flight.fill(self.image, reply.payload, self._asked, now)
+            except ValueError as why:
+                return self._failed(flight, "malformed", now, str(why))
+            if flight.words:
+                self._learn(flight, reply.payload)
+        elif type(flight) is Command:
+            self._settle(flight, now.mono, "accepted", "")
+        elif type(flight) is Proof:
+            self._judge(flight, reply.payload, now)
+
+    def lost(self, now: Now, why: str) -> None:
+        """The link is gone: every tag is Bad at once and a write in flight ends unverified. Waiting writes may still expire."""
+        self._drop_flight(now.mono, why)
+        self._lose(now.mono, why)
+
+    def connected(self, now: int) -> None:
+        """The link is there (again): prove identity, then everything is due at the next token."""
+        self._drop_flight(now, "connection replaced")
+        self.polling.restart()
+        self._proven = self._proof is None
+        self._wrong = self._may_prove = False
+        self._proof_at = self._probe_at = 0
+        self._silent = self._probes = 0
+        self._reported.clear()
+        self.writing.words.clear()
+        if self._heart is not None:
+            self._heart.stop()
+
+    # ---------------------------------------------------------------------------------------------------- identity
+    def _prove(self, now: int) -> Read | None:
+        """The proof, once per token: a device that does not answer it is asked no faster than it is scanned."""
+        if self._proof is None or not self._may_prove or now > self._token_until:
+            return None
+        self._may_prove = False
+        self._send(self._proof, self._proof.request, now)
+        return self._proof.request
+
+    def _judge(self, proof: Proof, payload: bytes, now: Now) -> None:
+        try:
+            found: int | str = proof.found(payload)
+        except ValueError as why:
+            return self._failed(proof, "malformed", now, str(why))
+        if found == proof.raw:
+            self._proven, self._wrong = True, False
+            self._reported.clear()
+        else:
+            self._wrong_device(f"wrong device: {proof.point.name} is {found}, expected {proof.raw}", now.mono)
+
+    def _wrong_device(self, detail: str, now: int) -> None:
+        self._wrong = True
+        self._proof_at = now + WRONG_RETRY_NS
+        self._report("wrong_device", detail)
+        self._spoil(BAD_CONFIGURATION_ERROR)
+        self.writing.refuse(now, "wrong device")
+
+    # ---------------------------------------------------------------------------------------------------- failures
+    def _failed(self, flight: _Flight, failure: str, now: Now, detail: str = "") -> None:
+        what = f"{failure} on {self._describe()}" + (f": {detail}" if detail else "")
+        self.health.last_error = what
+        if failure == "lost":
+            self._settle(flight, now.mono, "unverified", what)
+            return self._lose(now.mono, what)
+        if failure == "refused":
+            return self._settle(flight, now.mono, "rejected", detail or "refused by the link")
+        self._settle(flight, now.mono, "unverified", what)
+        if failure == "timeout":
+            self.health.timeouts += 1
+            self._silent += 1
+            if self._silent >= TIMEOUTS_LOST:
+                self._lose(now.mono, what)
+        else:
+            self.health.malformed += 1
+            if type(flight) is Poll:
+                flight.spoil(self.image, BAD_COMMUNICATION_ERROR)
+
+    def _refused(self, flight: _Flight, code: int, now: Now) -> None:
+        """A Modbus exception: 10 and 11 come from the gateway in front of the unit and say that the unit is silent."""
+        detail = f"exception {code} on {self._describe()}"
+        self.health.exceptions += 1
+        self.health.last_error = detail
+        self._settle(flight, now.mono, "unverified" if code in (5, 11) else "rejected", detail)
+        if code in (10, 11):
+            return self._lose(now.mono, detail)
+        if self.state != "up" or self._silent:
+            self._alive()
+        if type(flight) is Poll:
+            flight.refuse(self.image, code, now.mono)
+            if code in (1, 2, 3):
+                self._report("refused", detail)
+        elif type(flight) is Heartbeat:
+            self._report("refused", detail)
+        elif type(flight) is Proof and code in (1, 2, 3):
+            self._wrong_device(f"wrong device: {detail}", now.mono)
+
+    def _settle(self, flight: _Flight, now: int, result: str, detail: str) -> None:
+        if type(flight) is Command:
+            self.writing.settle(now, result, detail)
+            if self._heart is not None:
+                self._heart.saw(flight, result, now)
+        elif type(flight) is Heartbeat and result != "accepted":
+            flight.stop()
+
+    def _alive(self) -> None:
+        self._silent = self._probes = 0
+        if self.state == "lost":
+            self.polling.restart()
+            self.events.append(("regained", self.device))
+        self.state = "up"
+
+    def _lose(self, now: int, why: str) -> None:
+        self._spoil(BAD_NO_COMMUNICATION)
+        self.polling.clear()
+        if self.writing.active is not None:
+            self.writing.settle(now, "unverified", why)
+        if self._proof is not None:
+            self._proven = False
+        if self._heart is not None:
+            self._heart.stop()
+        if self.state != "lost":
+            self.state = "lost"
+            self._probe_at = 0
+            self._probes = 0
+            self.events.append(("lost", why))
+
+    def _spoil(self, quality: int) -> None:
+        for poll in self.polling.polls:
+            poll.spoil(self.image, quality)
+        self.image.spoil(self.tags, quality)
+
+    def _drop_flight(self, now: int, why: str) -> None:
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            self._settle(flight, now, "unverified", f"{why}, with {self._describe()} in flight")
+        elif self.writing.active is not None:
+            self.writing.settle(now, "unverified", why)
+
+    # ------------------------------------------------------------------------------------------------------ pieces
+    def _send(self, flight: _Flight, request: Read | Write | None, now: int) -> Read | Write | None:
+        self._flight, self._request, self._asked = flight, request, now
+        return request
+
+    def _learn(self, poll: Poll, payload: bytes) -> None:
+        for at, address in poll.words:
+            self.writing.words[address] = int.from_bytes(payload[at:at + 2], "big")
+
+    def _describe(self) -> str:
+        request = self._request
+        if isinstance(request, Read):
+            return f"read {request.function} of {request.address}+{request.count}, unit {request.unit}"
+        return f"write {request.function} of {request.address}, unit {request.unit}" if request is not None else "nothing"
+
+    def _report(self, kind: str, detail: str) -> None:
+        """Tell the scan once, not at every repetition."""
+        if detail not in self._reported:
+            self._reported.add(detail)
+            self.events.append((kind, detail))

@@ -1,0 +1,68 @@
+"""Why a tag is what it is: wanted, commanded, read back, owner, what blocks it, since when, what would free it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from devices.quality import name as quality_name
+from gateway.control.image import SECOND, Now
+from gateway.control.scan import Scan
+
+
+def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
+    """Everything known about a tag, loop or interlock. Raises KeyError for an unknown name."""
+    parts = scan.parts
+    if name in parts.loops:
+        return _loop(scan, name)
+    if name in parts.interlocks.by_name:
+        return _interlock(scan, name, now)
+    if name in parts.alarms.by_name:
+        item = parts.alarms.by_name[name]
+        return {"alarm": name, "state": item.state, "priority": item.row.priority, "cause": item.row.cause,
+                "consequence": item.row.consequence, "action": item.row.action}
+    i = parts.image.index[name]
+    reading = {"tag": name, "value": parts.image.value[i], "quality": quality_name(parts.image.quality[i]),
+               "age_s": round((now.mono - parts.image.seen[i]) / SECOND, 3) if parts.image.seen[i] else None}
+    return reading | (_output(scan, name, i) if i in parts.outputs.by_tag else {})
+
+
+def _output(scan: Scan, name: str, tag: int) -> dict[str, Any]:
+    parts = scan.parts
+    item = parts.outputs.by_tag[tag]
+    rb = item.row.readback
+    good = parts.image.quality[rb] & 0xC0000000 == 0
+    frees = [_frees(scan, row) for row in item.blocked]
+    return {
+        "wanted": item.loop if item.owner == "loop" else item.wanted, "commanded": item.commanded,
+        "read_back": parts.image.value[rb] if good else None, "read_back_from": parts.image.names[rb],
+        "owner": item.owner, "because": item.cause, "state": item.state, "blocked_by": list(item.blocked), "would_free_it": frees,
+        "since_utc_ns": item.sent_utc or None, "safe": item.row.safe,
+    }
+
+
+def _frees(scan: Scan, row: str) -> str:
+    item = scan.parts.interlocks.by_name.get(row)
+    if item is None:
+        return "the first full image" if row == "start-up" else row
+    if item.truth is None:
+        return f"{row}: its cause is unknown; bring its inputs back, then reset"
+    if item.truth:
+        return f"{row}: its cause stands; remove it" + (", then reset" if item.row.latch else "")
+    return f"{row}: reset it"
+
+
+def _loop(scan: Scan, name: str) -> dict[str, Any]:
+    loop = scan.parts.loops[name]
+    row = loop.row
+    return {"loop": name, "kind": row.kind, "mode": loop.mode, "sp": loop.sp, "following": loop.ramped, "out": loop.out,
+            "pv": None if row.pv is None else scan.parts.image.value[row.pv], "owner": loop.owner, "because": loop.cause,
+            "limited_by": loop.limited_by or None, "terms": dict(zip(("p", "i", "d"), loop.pid.terms, strict=True))}
+
+
+def _interlock(scan: Scan, name: str, now: Now) -> dict[str, Any]:
+    item = scan.parts.interlocks.by_name[name]
+    truth = {True: "true", False: "false", None: "unknown"}[item.truth]
+    return {"interlock": name, "unit": item.row.unit, "cause_is": truth, "tripped": item.tripped, "active": item.active,
+            "first_out": item.first_out, "description": item.row.description,
+            "bypassed_for_s": max(item.bypass_until - now.utc, 0) // SECOND if item.bypass_until else None, "bypassed_by": item.bypass_by or None,
+            "forces": {scan.parts.image.names[tag]: value for tag, value in item.row.effects.items()}}

@@ -1,0 +1,78 @@
+"""Proof of identity (the right device answers) and proof of life (we are still here), as requests of a conversation."""
+
+from __future__ import annotations
+
+from devices.exchange import Read, Write
+from devices.modbus import plan
+from devices.profile import Point, Profile
+from gateway.control.image import SECOND
+from gateway.control.writing import Command, write_function
+
+
+class Proof:
+    """The read that shows whether the right device answers."""
+
+    def __init__(self, profile: Profile, unit: int, point: Point, raw: int) -> None:
+        self.point, self.raw = point, raw
+        block, = plan(profile, (point,))
+        self.request = Read(unit, block.function, block.address, block.count)
+        self._decoder = block.compile()
+
+    def found(self, payload: bytes) -> int:
+        """The raw value that the device shows. Raises ValueError for a payload of the wrong length."""
+        values, _ = self._decoder.decode(payload)
+        return round((values[0] - self.point.offset) / self.point.scale)
+
+
+class Heartbeat:
+    """The write that keeps a device's watchdog from running out. ``every``: a third of the timeout, ns."""
+
+    def __init__(self, profile: Profile, unit: int, timeout_s: float, point: Point | None, pattern: str) -> None:
+        self.every = int(timeout_s * SECOND / 3)
+        self.at = 0
+        self.request: Write | None = None
+        self._pattern, self._unit, self._count, self._point = pattern, unit, 0, point
+        self._function = write_function(point, profile.limits) if point and pattern != "same" else 0
+
+    def next(self) -> Write | None:
+        """The frame to send: the last accepted command again, or the next toggle or count; None when there is nothing to repeat."""
+        if self._pattern != "same" and self._point is not None:
+            self._count = self._count ^ 1 if self._pattern == "toggle" else (self._count + 1) & 0x7FFF
+            self.request = Write(self._unit, self._function, self._point.address, (self._count,))
+        return self.request
+
+    def saw(self, command: Command, result: str, now: int) -> None:
+        """A command ended: repeat it from now on if it was accepted; repeat nothing after one whose effect is unknown."""
+        if self._pattern != "same" or not self._feeds(command.target.point):
+            return
+        if result == "accepted":
+            self.request, self.at = command.request, now + self.every
+        elif result == "unverified":
+            self.request = None
+
+    def _feeds(self, point: Point) -> bool:
+        """Whether a write of ``point`` feeds the watchdog (bits of one register are written as that register)."""
+        mine = self._point
+        return point.cyclic and (mine is None or (mine.table is point.table and mine.address == point.address))
+
+    def stop(self) -> None:
+        """Repeat nothing until the next accepted command: the device may have gone to its comm-loss action meanwhile."""
+        if self._pattern == "same":
+            self.request = None
+
+
+def proof_of(profile: Profile, unit: int) -> Proof | None:
+    """The proof of identity that a profile asks for, if any."""
+    if profile.identity is None:
+        return None
+    name, raw = profile.identity
+    return Proof(profile, unit, profile.point(name), raw)
+
+
+def heartbeat_of(profile: Profile, unit: int, timeout_s: float | None) -> Heartbeat | None:
+    """The heartbeat that a device needs, if it is fed by writes. ``timeout_s``: as set in the device, else as in its profile."""
+    watchdog = profile.watchdog
+    if watchdog is None or watchdog.fed_by != "write":
+        return None
+    point = profile.point(watchdog.point) if watchdog.point is not None else None
+    return Heartbeat(profile, unit, timeout_s or watchdog.timeout_s, point, watchdog.pattern)

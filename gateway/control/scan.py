@@ -1,0 +1,434 @@
+"""One scan: image in, decisions out. The same pass live and rehearsed; it never waits for a device or a disk.
+
+Order: what became durable is applied; commands; image ages; derived values; interlocks; batches; loops; alarms;
+arbitration. Trips act in the scan that sees them. Everything that changes an owner, a mode, a setpoint or a batch acts
+in the first scan after its entry is durable, and is arbitrated then.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from gateway.control import loop as loops
+from gateway.control.alarm import Alarms
+from gateway.control.chain import (
+    AlarmChanged,
+    BatchCreated,
+    BatchState,
+    CommandReceived,
+    DeviceChanged,
+    Entry,
+    IcpResult,
+    InterlockChanged,
+    LoopMode,
+    Note,
+    OutputChanged,
+    Prompted,
+    SampleRequested,
+)
+from gateway.control.demand import Outputs
+from gateway.control.derived import Derived
+from gateway.control.image import SECOND, Image, Now
+from gateway.control.interlock import Interlocks
+from gateway.control.loop import Loop
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person or a program asks of the plant. ``key``: the same key is carried out once."""
+
+    verb: str
+    target: str
+    who: str
+    role: str = "operator"
+    why: str = ""
+    key: str = ""
+    arguments: dict[str, Any] = {}
+
+
+class Talk(Protocol):
+    """What the scan sees of a conversation."""
+
+    device: str
+    outcomes: list[Any]
+    events: list[tuple[str, str]]
+
+    def beat(self, now: int) -> None: ...
+
+
+class Unit(Protocol):
+    """What the scan sees of a batch engine."""
+
+    pending: int
+    outbox: list[Entry]
+
+    @property
+    def batch(self) -> Any: ...
+    def command(self, event: str, who: str, why: str) -> str | None: ...
+    def want_hold(self, cause: str) -> None: ...
+    def scan(self, now: Now) -> list[Entry]: ...
+    def apply(self, entry: Entry, now: Now) -> None: ...
+    def settled(self, entry: Entry) -> None: ...
+
+
+class Parts(msgspec.Struct, kw_only=True):
+    """Everything a scan works on; ``plant.py`` wires it.
+
+    ``conditions``: evaluates interlock causes, then alarm conditions, then suppressions, over the image.
+    ``figures``: internal tags -> what they show. ``units``: unit -> engine. ``trip_tags``: what a full image needs.
+    """
+
+    image: Image
+    derived: list[Derived]
+    conditions: Callable[[list[float], list[int]], list[Any]]
+    interlocks: Interlocks
+    alarms: Alarms
+    loops: dict[str, Loop]
+    loop_order: list[str]
+    outputs: Outputs
+    units: dict[str, Any]
+    talks: list[Any]
+    trip_tags: list[int]
+    figures: list[tuple[int, Callable[[], float | None]]]
+    create: Callable[[Command, Now], BatchCreated | str]
+    start_sample: Callable[[SampleRequested, Now], None]
+    documents: Callable[[], list[Any]]
+    startup_ns: int
+    alarm_period_ns: int = SECOND
+    read_only: bool = False
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of a command: released to the asker when its entry is durable."""
+
+    command: Command
+    entry: CommandReceived
+
+
+class Result(msgspec.Struct):
+    """What one scan leaves behind."""
+
+    entries: list[Entry]
+    answers: list[Answer]
+
+
+class Scan:
+    """The plant process's decision maker. ``run`` is one pass; ``submitted`` tells under which ticket its entries went."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.inbox: deque[Command] = deque()
+        self.count = 0
+        self.started: int | None = None
+        self.armed = False
+        self._waiting: deque[tuple[int, Now, list[Entry]]] = deque()
+        self._last: list[Entry] = []
+        self._last_now = Now(0, 0)
+        self._keys: dict[str, CommandReceived] = {}
+        self._alarm_due = 0
+        self._truths: list[Any] = []
+
+    # --- one pass -----------------------------------------------------------------------------------------------
+    def run(self, now: Now, committed: int) -> Result:
+        """One pass at ``now``; entries up to ticket ``committed`` are durable."""
+        parts, image = self.parts, self.parts.image
+        entries: list[Entry] = []
+        self._apply_durable(committed, now)
+        answers = [self._carry_out(self.inbox.popleft(), now, entries) for _ in range(len(self.inbox))]
+        image.age(now.mono)
+        self._figures(now)
+        for derived in parts.derived:
+            derived.update(image, now)
+        self._news(entries)
+        truths = self._truths = parts.conditions(image.value, image.quality)
+        n = len(parts.interlocks.items)
+        entries += parts.interlocks.update(truths[:n], now)
+        self._start_up(now, entries)
+        for where, name in parts.interlocks.holds:
+            self._hold(where, name)
+        for unit in parts.units.values():
+            entries += unit.scan(now)
+        self._loops(now, entries)
+        if now.mono >= self._alarm_due:
+            self._alarm_due = now.mono + parts.alarm_period_ns
+            m = len(parts.alarms.items)
+            entries += parts.alarms.update(truths[n:n + m], truths[n + m:], now)
+        parts.outputs.arbitrate(image, now, parts.interlocks.forced, parts.interlocks.reasons, self.armed)
+        if parts.outputs.failures:
+            entries += parts.outputs.failures
+            parts.outputs.failures = []
+        for talk in parts.talks:
+            talk.beat(now.mono)
+        self.count += 1
+        self._last, self._last_now = entries, now
+        return Result(entries, answers)
+
+    def submitted(self, ticket: int) -> None:
+        """The entries of the last pass went to the journal under this ticket."""
+        if self._last:
+            self._waiting.append((ticket, self._last_now, self._last))
+            self._last = []
+
+    def idle(self) -> bool:
+        """Whether nothing waits for the disk."""
+        return not self._waiting
+
+    # --- the journal's side -------------------------------------------------------------------------------------
+    def _apply_durable(self, committed: int, now: Now) -> None:
+        while self._waiting and self._waiting[0][0] <= committed:
+            _, when, entries = self._waiting.popleft()
+            for entry in entries:
+                self.apply(entry, Now(now.mono, when.utc), live=True)
+
+    def apply(self, entry: Entry, now: Now, *, live: bool) -> None:
+        """Fold one durable entry into loops, outputs and batches; on replay (not ``live``) also into latches and alarms."""
+        parts = self.parts
+        if isinstance(entry, LoopMode):
+            parts.loops[entry.loop].apply(entry)
+        elif isinstance(entry, OutputChanged):
+            parts.outputs.by_name[entry.tag].apply(entry, now.utc)
+        elif isinstance(entry, InterlockChanged):
+            if not live and entry.interlock in parts.interlocks.by_name:
+                parts.interlocks.by_name[entry.interlock].apply(entry, now.utc)
+        elif isinstance(entry, AlarmChanged):
+            if not live and entry.alarm in parts.alarms.by_name:
+                parts.alarms.by_name[entry.alarm].apply(entry)
+        elif isinstance(entry, CommandReceived) and entry.key:
+            self._keys[entry.key] = entry
+        if isinstance(entry, SampleRequested) and live:
+            parts.start_sample(entry, now)
+        self._to_unit(entry, now, live)
+
+    def _to_unit(self, entry: Entry, now: Now, live: bool) -> None:
+        batch = getattr(entry, "batch", "")
+        if isinstance(entry, BatchCreated):
+            self.parts.units[entry.unit].apply(entry, now)
+        elif batch:
+            for unit in self.parts.units.values():
+                if unit.batch is not None and unit.batch.id == batch:
+                    unit.apply(entry, now)
+        if live:
+            for unit in self.parts.units.values():
+                unit.settled(entry)
+
+    # --- what arrived -------------------------------------------------------------------------------------------
+    def _figures(self, now: Now) -> None:
+        image = self.parts.image
+        for i, show in self.parts.figures:
+            value = show()
+            if value is None:
+                image.quality[i] = 0x80000000
+                image.seen[i] = now.mono
+            else:
+                image.put(i, value, 0, asked=now.mono, seen=now.mono, source=now.utc)
+
+    def _news(self, entries: list[Entry]) -> None:
+        parts = self.parts
+        for talk in parts.talks:
+            if talk.outcomes:
+                for outcome in talk.outcomes:
+                    parts.outputs.outcome(outcome.tag, outcome.value, outcome.result, outcome.detail)
+                talk.outcomes.clear()
+            if talk.events:
+                entries += [DeviceChanged(device=talk.device, event=event, detail=detail) for event, detail in talk.events]
+                talk.events.clear()
+        for document in parts.documents():
+            entries.append(self._result(document))
+
+    def _result(self, document: Any) -> IcpResult:
+        context: dict[str, float] = {}
+        for unit in self.parts.units.values():
+            if unit.batch is not None and document.sample in unit.batch.requests:
+                context = unit.batch.requests[document.sample].context
+        return IcpResult(sample=document.sample, batch=document.batch, stream=document.stream, purpose=document.purpose,
+                         taken_utc=document.taken_utc, measured_utc=document.measured_utc, values=document.values, u=document.u,
+                         unit=document.unit, qc=document.qc, quality=document.quality, context=context)
+
+    def _start_up(self, now: Now, entries: list[Entry]) -> None:
+        """Arm once every trip tag has been heard (or the time is up): from then on trips latch and outputs leave safe."""
+        if self.armed:
+            return
+        if self.started is None:
+            self.started = now.mono
+        image = self.parts.image
+        late = now.mono - self.started >= self.parts.startup_ns
+        if not late and any(image.quality[i] & 0x80000000 for i in self.parts.trip_tags):
+            return
+        self.armed = True
+        self.parts.interlocks.arm()
+        if late:
+            entries.append(Note(text="start-up ended by its timeout: " + ", ".join(
+                image.names[i] for i in self.parts.trip_tags if image.quality[i] & 0x80000000)))
+        for loop in self.parts.loops.values():
+            entries += self._take_over(loop)
+
+    def _take_over(self, loop: Loop) -> list[Entry]:
+        """After any start a loop is in MANUAL at the output that the device has."""
+        if loop.row.output is None:
+            return []
+        actual = self.parts.outputs.actual(loop.row.output, self.parts.image)
+        if loop.mode == "MANUAL" and (actual is None or abs(actual - loop.row.share(loop.out)) < 1e-6):
+            return []
+        row = loop.row
+        low = self.parts.outputs.actual(row.output_low, self.parts.image) if row.output_low is not None else 0.0
+        out = row.safe_out if actual is None or low is None else min(max(row.whole(actual, low), row.out_low), row.out_high)
+        entry = LoopMode(loop=loop.row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause="start-up: output as read back")
+        loop.apply(entry)
+        return [entry]
+
+    def _hold(self, where: str, name: str) -> None:
+        for unit, engine in self.parts.units.items():
+            if where in ("*", unit):
+                engine.want_hold(f"interlock {name}")
+
+    # --- loops --------------------------------------------------------------------------------------------------
+    def _loops(self, now: Now, entries: list[Entry]) -> None:
+        parts = self.parts
+        for name in parts.loop_order:
+            loop = parts.loops[name]
+            row = loop.row
+            if now.mono - loop.last >= row.period_ns:
+                entry = loop.update(parts.image, now.mono, self._actual(loop))
+                if entry is not None:
+                    entries.append(entry)
+                if row.inner is not None and loop.mode != "MANUAL":
+                    inner = parts.loops[row.inner]
+                    if inner.mode == "CASCADE":
+                        inner.sp = min(max(loop.out, inner.row.sp_low), inner.row.sp_high)
+            if row.output is not None:
+                self._drive(loop, row.output, row.share(loop.out))
+            if row.output_low is not None:
+                self._drive(loop, row.output_low, row.share_low(loop.out))
+
+    def _drive(self, loop: Loop, tag: int, value: float) -> None:
+        """Hand a loop's output on; where loops share an output, one that is not in MANUAL comes first."""
+        item = self.parts.outputs.by_tag[tag]
+        if loop.mode == "MANUAL" and item.claimed == self.count:
+            return
+        if loop.mode != "MANUAL":
+            item.claimed = self.count
+        item.owner, item.cause, item.loop = "loop", f"{loop.row.name} {loop.mode}", value
+
+    def _actual(self, loop: Loop) -> float | None:
+        """What the actuator really does, for the tracking anti-windup; an inner loop's working setpoint in a cascade."""
+        row = loop.row
+        if row.inner is not None:
+            inner = self.parts.loops[row.inner]
+            return inner.sp if inner.mode == "CASCADE" else self._pv(inner)
+        if row.output is None:
+            return None
+        outputs = self.parts.outputs
+        high = outputs.by_tag[row.output]
+        if not high.blocked:
+            return None
+        low = outputs.by_tag[row.output_low].commanded if row.output_low is not None else None
+        return row.whole(high.commanded or 0.0, low or 0.0)
+
+    def _pv(self, loop: Loop) -> float | None:
+        i = loop.row.pv
+        return None if i is None or self.parts.image.quality[i] & 0xC0000000 else self.parts.image.value[i]
+
+    # --- commands -----------------------------------------------------------------------------------------------
+    def _carry_out(self, command: Command, now: Now, entries: list[Entry]) -> Answer:
+        """Decide a command; its consequences are entries, which act when they are durable. Refused is recorded too."""
+        known = self._keys.get(command.key) if command.key else None
+        if known is not None:
+            return Answer(command, known)
+        outcome: list[Entry] | str
+        if self.parts.read_only and command.verb not in ("alarm.ack",):
+            outcome = "the service runs read-only"
+        else:
+            try:
+                outcome = self._decide(command, now)
+            except KeyError as error:
+                outcome = f"unknown name {error}"
+            except (TypeError, ValueError) as error:
+                outcome = str(error)
+        refused = outcome if isinstance(outcome, str) else ""
+        entry = CommandReceived(verb=command.verb, target=command.target, who=command.who, role=command.role, why=command.why,
+                                arguments=command.arguments, outcome="refused" if refused else "accepted", reason=refused, key=command.key)
+        if command.key:
+            self._keys[command.key] = entry
+        entries.append(entry)
+        if not isinstance(outcome, str):
+            entries += outcome
+        return Answer(command, entry)
+
+    def _decide(self, command: Command, now: Now) -> list[Entry] | str:
+        area, _, event = command.verb.partition(".")
+        if area == "batch":
+            return self._batch_command(command, event, now)
+        if area == "prompt":
+            return self._answer(command)
+        if area == "interlock":
+            return self._interlock_command(command, event, now)
+        if area == "alarm":
+            until = now.utc + round(float(command.arguments.get("minutes", 60)) * 60 * SECOND)
+            return self.parts.alarms.command(command.target, event.upper(), command.who, command.why, until)
+        if area == "loop":
+            a = command.arguments
+            return _listed(loops.request(self.parts.loops[command.target], str(a["mode"]), a.get("sp"), "operator", command.why or command.who, a.get("out")))
+        if area == "output":
+            return self._output_command(command)
+        return f"unknown verb {command.verb!r}"
+
+    def _batch_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
+        if event == "start":
+            created = self.parts.create(command, now)
+            if isinstance(created, str):
+                return created
+            from_idle = {"batch": created.batch, "was": "IDLE", "now": "RUNNING"}
+            return [created, _batch_state(from_idle, command)]
+        for unit in self.parts.units.values():
+            if unit.batch is not None and unit.batch.id == command.target:
+                refused = unit.command(event.upper(), command.who, command.why)
+                return refused if refused is not None else []
+        return f"no batch {command.target}"
+
+    def _answer(self, command: Command) -> list[Entry] | str:
+        batch_id, _, prompt = command.target.partition("/")
+        for unit in self.parts.units.values():
+            if unit.batch is not None and unit.batch.id == batch_id:
+                if prompt not in unit.batch.prompts:
+                    return f"{batch_id} asks no {prompt}"
+                return [Prompted(batch=batch_id, prompt=prompt, event="answered", answer=str(command.arguments["answer"]), who=command.who)]
+        return f"no batch {batch_id}"
+
+    def _interlock_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
+        interlocks = self.parts.interlocks
+        if command.target not in interlocks.by_name:
+            return f"no interlock {command.target}"
+        if event == "reset":
+            return _listed(interlocks.reset(command.target, command.who, command.why, now))
+        if event == "bypass":
+            duration = round(float(command.arguments["minutes"]) * 60 * SECOND)
+            return _listed(interlocks.bypass(command.target, command.who, command.why, duration, now))
+        return _listed(interlocks.unbypass(command.target, command.who, command.why, now))
+
+    def _output_command(self, command: Command) -> list[Entry] | str:
+        item = self.parts.outputs.by_name[command.target]
+        if item.owner == "loop":
+            return f"{command.target} belongs to loop {item.cause.split(' ')[0]}: set the loop"
+        if item.owner == "program" and item.batch and self._batch_runs(item.batch):
+            return f"{command.target} belongs to batch {item.batch}: hold it first"
+        return _listed(self.parts.outputs.request(item.row.tag, float(command.arguments["value"]), "operator", command.why or command.who, again=True))
+
+    def _batch_runs(self, batch: str) -> bool:
+        return any(u.batch is not None and u.batch.id == batch and u.batch.state in ("RUNNING", "RESTARTING") for u in self.parts.units.values())
+
+
+def _listed(outcome: Entry | str | None) -> list[Entry] | str:
+    return outcome if isinstance(outcome, str) else [] if outcome is None else [outcome]
+
+
+def _batch_state(fields: dict[str, str], command: Command) -> Entry:
+    return BatchState(**fields, cause=command.why or "start", who=command.who)
+
+
+def replay(scan: Scan, stored: Sequence[Any]) -> None:
+    """Fold a journal into a fresh scan: loops, outputs, latches, alarms and batches as they were."""
+    for item in stored:
+        scan.apply(item.entry, Now(0, item.utc), live=False)

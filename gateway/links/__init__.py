@@ -1,0 +1,1 @@
+"""South: sockets to the devices. The only room, with the simulators' servers, that names pymodbus and asyncua."""

@@ -1,0 +1,313 @@
+"""A Modbus TCP link: one socket, the conversations of the units behind it, one request in flight.
+
+    >>> link = ModbusTcpLink("GW-101", "127.0.0.1", 15011, 0.5, conversations, clock=clock, rng=random.Random(1))
+    >>> task = asyncio.create_task(link.run())            # connects, supervises and reconnects until it is cancelled
+    >>> link.poke()                                       # the scan says that something may be due
+    >>> await link.drain()                                # lockstep: nothing is due or in flight any more
+
+From the receipt of an answer the next request is sent in the same call, without a task or a future in between. Nothing
+is ever repeated here: a request without an answer is reported to its conversation, which decides.
+
+Plant time comes from ``clock`` and is only passed on; time-outs, pauses and back-off are wall time of the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from devices.exchange import Read, Reply, Write
+from gateway.control.conversation import Health
+from gateway.control.image import Now
+from gateway.links.transport import Wire, frame_of, reply_of
+
+CONNECT_S = 3.0
+BACKOFF_S = (0.1, 5.0)          # first delay and cap
+TRIES_BEFORE_LOST = 3
+SILENT_UNITS = 3                # so many units silent in a row (or all there are): it is the link, not a unit
+OVERDUE = 64                    # transactions without an answer that are remembered, to know a late answer from a strange one
+_SMOOTHING = 1 / 16
+
+
+class Talker(Protocol):
+    """What a link needs of a conversation. ``pause_s``: wall time the device wants between two requests."""
+
+    health: Health
+    pause_s: float
+    read_only: bool
+    state: str
+
+    @property
+    def urgent(self) -> bool: ...
+    def due(self, now: int) -> Read | Write | None: ...
+    def absorb(self, reply: Reply, now: Now) -> None: ...
+    def lost(self, now: Now, why: str) -> None: ...
+    def connected(self, now: int) -> None: ...
+
+
+class Tally(msgspec.Struct):
+    """What happened on a link that no device can be blamed for."""
+
+    connects: int = 0
+    failures: int = 0           # connection attempts that failed since the last that did not
+    losses: int = 0
+    timeouts: int = 0
+    late: int = 0               # answers to requests that had timed out: the timeout is too short
+    surplus: int = 0            # answers to nothing, or a second one
+    strange: int = 0            # right transaction, wrong unit
+    malformed: int = 0
+    garbage: int = 0
+
+
+class ModbusTcpLink:
+    """See the module. ``timeout_s``: of one request, ``connect_s``: of one attempt to connect; ``read_only``: no write goes out."""
+
+    def __init__(self, name: str, host: str, port: int, timeout_s: float, conversations: Sequence[Talker], *,
+                 clock: Callable[[], Now], rng: random.Random, read_only: bool = False, connect_s: float = CONNECT_S) -> None:
+        self.name, self.host, self.port, self.timeout_s = name, host, port, timeout_s
+        self.conversations, self.read_only, self.connect_s = tuple(conversations), read_only, connect_s
+        self.tally = Tally()
+        self._clock, self._rng = clock, rng
+        self._loop: asyncio.AbstractEventLoop
+        self._wire: Wire | None = None
+        self._gone: asyncio.Future[str] | None = None
+        self._drained: list[asyncio.Future[None]] = []
+        self._transaction = 0
+        self._frames: dict[Read, bytes] = {}
+        self._flight: tuple[Talker, Read | Write, bytes] | None = None
+        self._sent_at = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._paused: asyncio.TimerHandle | None = None
+        self._overdue: dict[int, Talker] = {}
+        self._silence = 0                   # timeouts since the last answer of any unit (of lost ones only when all are lost)
+        self._silent: set[int] = set()      # and whose they were
+        self._turn = 0
+        all_of = self.conversations
+        self._rings = [all_of[k:] + all_of[:k] for k in range(len(all_of))] or [()]
+        self._after = {id(each): (k + 1) % len(all_of) for k, each in enumerate(all_of)}
+        self._backoff = BACKOFF_S[0]
+        for conversation in self.conversations:
+            conversation.read_only = conversation.read_only or read_only
+
+    # ---------------------------------------------------------------------------------------------------- outside
+    async def run(self) -> None:
+        """Connect, and connect again whenever the connection is gone, until cancelled."""
+        try:
+            while True:
+                if await self._connect() and self._gone is not None:
+                    await self._gone
+                await asyncio.sleep(self._next_delay())
+        finally:
+            wire = self._wire
+            if wire is not None:
+                self.disconnected("stopped")
+                wire.abort("stopped")
+
+    def poke(self, now: int | None = None) -> None:
+        """Something may be due: send it, unless a request is in flight. ``now``: plant time (ns), else asked of the clock."""
+        if self._flight is None and self._wire is not None and self._paused is None:
+            self._next(self._clock().mono if now is None else now)
+
+    async def drain(self) -> None:
+        """Until nothing is due or in flight, or the link is down."""
+        self.poke()
+        if self._busy:
+            drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._drained.append(drained)
+            await drained
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a connection."""
+        return self._wire is not None
+
+    # --------------------------------------------------------------------------------------------------- exchange
+    @property
+    def _busy(self) -> bool:
+        return self._wire is not None and (self._flight is not None or self._paused is not None)
+
+    def _next(self, now: int) -> None:
+        """Send the next request: writes of any unit first, then the units in turn."""
+        ring = self._rings[self._turn]
+        for conversation in ring:
+            if conversation.urgent and self._ask(conversation, now):
+                return
+        for conversation in ring:
+            if self._ask(conversation, now):
+                return
+        if self._drained:
+            self._release()
+
+    def _ask(self, conversation: Talker, now: int) -> bool:
+        """Send what one conversation wants next; False when it wants nothing."""
+        request = conversation.due(now)
+        while request is not None and self.read_only and type(request) is Write:
+            conversation.absorb(Reply(request, failure="refused"), self._clock())
+            request = conversation.due(now)
+        if request is None:
+            return False
+        if type(request) is Read:
+            self._turn = self._after[id(conversation)]
+            frame = self._frames.get(request)
+            if frame is None:
+                frame = self._frames[request] = frame_of(request)
+        else:
+            frame = frame_of(request)
+        self._transaction = transaction = self._transaction % 0xFFFF + 1
+        self._flight = (conversation, request, frame)
+        self._sent_at = sent_at = self._loop.time()
+        if self._alarm is None:
+            self._alarm = self._loop.call_at(sent_at + self.timeout_s, self._check)
+        if self._wire is not None:
+            self._wire.write(transaction.to_bytes(2, "big") + frame[2:])
+        return True
+
+    def received(self, transaction: int, unit: int, pdu: bytes) -> None:
+        """A whole frame: the answer in flight, or something to count and throw away."""
+        flight = self._flight
+        if flight is None or transaction != self._transaction:
+            return self._unexpected(transaction)
+        conversation, request, frame = flight
+        if unit != request.unit:
+            self.tally.strange += 1
+            return
+        self._flight = None
+        took = self._loop.time() - self._sent_at
+        conversation.health.answer_s += (took - conversation.health.answer_s) * _SMOOTHING
+        reply = reply_of(request, frame, pdu)
+        if reply.failure is None:
+            if self._silence:
+                self._silence = 0
+                self._silent.clear()
+            self._backoff = BACKOFF_S[0]
+        else:
+            self.tally.malformed += 1
+        now = self._clock()
+        conversation.absorb(reply, now)
+        self._go_on(conversation, now.mono)
+
+    def _go_on(self, conversation: Talker, now: int) -> None:
+        if self._flight is not None or self._wire is None:
+            return
+        if conversation.pause_s > 0:
+            self._paused = self._loop.call_later(conversation.pause_s, self._resume)
+        else:
+            self._next(now)
+
+    def _resume(self) -> None:
+        self._paused = None
+        self.poke()
+
+    def _unexpected(self, transaction: int) -> None:
+        owner = self._overdue.pop(transaction, None)
+        if owner is None:
+            self.tally.surplus += 1
+        else:
+            owner.health.late += 1
+            self.tally.late += 1
+
+    # --------------------------------------------------------------------------------------------------- timeouts
+    def _check(self) -> None:
+        """The one timer of a link: it is moved to the deadline in flight rather than set and cancelled per request."""
+        self._alarm = None
+        if self._flight is None or self._wire is None:
+            return
+        deadline = self._sent_at + self.timeout_s
+        if self._loop.time() < deadline:
+            self._alarm = self._loop.call_at(deadline, self._check)
+        else:
+            self._timeout(*self._flight)
+
+    def _timeout(self, conversation: Talker, request: Read | Write, _: bytes) -> None:
+        self._flight = None
+        self.tally.timeouts += 1
+        if len(self._overdue) >= OVERDUE:
+            self._overdue.pop(next(iter(self._overdue)))
+        self._overdue[self._transaction] = conversation
+        if conversation.state != "lost" or all(each.state == "lost" for each in self.conversations):
+            self._silence += 1
+            self._silent.add(id(conversation))
+        now = self._clock()
+        conversation.absorb(Reply(request, failure="timeout"), now)
+        wire = self._wire
+        if wire is not None and wire.partial:
+            wire.abort("a frame broke off")
+        elif wire is not None and self._silence >= 2 and len(self._silent) >= min(SILENT_UNITS, len(self.conversations)):
+            wire.abort(f"{self._silence} requests in a row without an answer")
+        else:
+            self._go_on(conversation, now.mono)
+
+    # ------------------------------------------------------------------------------------------------- connection
+    async def _connect(self) -> bool:
+        """One attempt. A third failure in a row is a loss; the conversations of a link that was up know already."""
+        loop = asyncio.get_running_loop()
+        self._gone = loop.create_future()
+        try:
+            async with asyncio.timeout(self.connect_s):
+                _, wire = await loop.create_connection(lambda: Wire(self), self.host, self.port)
+        except (OSError, TimeoutError) as why:
+            return self._unreached(str(why) or "no answer to the connection request")
+        if not wire.open:
+            return self._unreached("closed as soon as it was accepted")
+        self.attach(wire, loop)
+        return True
+
+    def attach(self, wire: Wire, loop: asyncio.AbstractEventLoop) -> None:
+        """There is a connection: every conversation starts afresh on it. ``loop`` gives wall time and timers."""
+        self._wire, self._loop = wire, loop
+        self.tally.connects += 1
+        self.tally.failures = 0
+        now = self._clock().mono
+        for conversation in self.conversations:
+            conversation.connected(now)
+        self._next(now)
+
+    def _unreached(self, why: str) -> bool:
+        self.tally.failures += 1
+        if self.tally.failures == TRIES_BEFORE_LOST:
+            self._lose(f"{self.name} {self.host}:{self.port}: {why}")
+        return False
+
+    def garbage(self, what: str) -> None:
+        """The wire closes itself because it no longer makes sense."""
+        self.tally.garbage += 1
+
+    def disconnected(self, why: str) -> None:
+        """The connection is gone: the request in flight fails now, and every device behind it is lost."""
+        if self._wire is None:
+            return
+        self._wire = None
+        self.tally.losses += 1
+        self._lose(f"{self.name} {self.host}:{self.port}: {why}")
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(why)
+
+    def _lose(self, why: str) -> None:
+        self._flight = None
+        for timer in (self._alarm, self._paused):
+            if timer is not None:
+                timer.cancel()
+        self._alarm = self._paused = None
+        self._overdue.clear()
+        self._silent.clear()
+        self._silence = 0
+        now = self._clock()
+        for conversation in self.conversations:
+            conversation.lost(now, why)
+        self._release()
+
+    def _release(self) -> None:
+        for drained in self._drained:
+            if not drained.done():
+                drained.set_result(None)
+        self._drained.clear()
+
+    def _next_delay(self) -> float:
+        """Doubling with jitter up to the cap; it starts afresh only when a device has answered, not when one has accepted."""
+        delay = self._backoff * (0.5 + 0.5 * self._rng.random())
+        self._backoff = min(2 * self._backoff, BACKOFF_S[1])
+        return delay

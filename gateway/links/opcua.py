@@ -1,0 +1,171 @@
+"""The way to one OPC UA device: connects, carries the conversation's requests, and never gives up.
+
+    link = OpcUaLink("AE-501", "opc.tcp://127.0.0.1:15060", conversation, clock, security=NO_SECURITY)
+    task = asyncio.create_task(link.run())
+    link.poke(now)                                  # something may be due
+    await link.drain()                              # nothing is due or in flight any more
+
+A broken connection makes every tag Bad at once; a new session is built after 0.5, 1, 2, 4, then at most 5 s, spread by
+jitter. With ``polled`` the bulk read alone fills the image (lockstep); without, subscriptions tell changes sooner and the
+bulk read stays the proof of life: two of them unanswered in a row are a lost connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from devices.exchange import CallMethod, ReadNodes, Reply, Request, WriteNode
+from gateway.control.analyzer import OpcUaConversation
+from gateway.control.image import Now
+from gateway.links.opcua_session import NO_SECURITY, SECURE, Security, Session
+
+__all__ = ["NO_SECURITY", "SECURE", "OpcUaLink", "Security"]
+
+TIMEOUTS_LOST = 2
+BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 5.0)
+CONNECT_S = 5.0
+
+log = structlog.get_logger()
+
+
+class OpcUaLink:
+    """See the module. ``clock`` gives the plant's now; ``up`` is set while connected, ``down`` while not.
+
+    ``read_only`` refuses writes and methods.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        conversation: OpcUaConversation,
+        clock: Callable[[], Now],
+        *,
+        security: Security = SECURE,
+        timeout_s: float = 2.0,
+        polled: bool = False,
+        read_only: bool = False,
+        backoff_s: tuple[float, ...] = BACKOFF_S,
+        seed: int | None = None,
+    ) -> None:
+        security.check()
+        self.name, self.url, self.conversation = name, url, conversation
+        self.up, self.down = asyncio.Event(), asyncio.Event()
+        self.down.set()
+        self.attempts = 0
+        self._clock, self._security, self._timeout_s = clock, security, timeout_s
+        self._polled, self._read_only, self._backoff_s = polled, read_only, backoff_s
+        self._random = random.Random(seed)
+        self._wake, self._idle = asyncio.Event(), asyncio.Event()
+        self._idle.set()
+        self._session: Session | None = None
+        self._gone = ""
+        self._served = False
+        self._silent = 0
+
+    async def run(self) -> None:
+        """Keep the device connected until cancelled."""
+        failed = 0
+        while not _cancelled():
+            self.attempts += 1
+            try:
+                await self._serve()
+            except Exception as error:
+                why = str(error) or type(error).__name__
+                failed = 0 if self._served else failed + 1
+                self._lose(why)
+                await asyncio.sleep(self._backoff_s[min(failed, len(self._backoff_s) - 1)] * self._random.uniform(0.5, 1.0))
+            finally:
+                self._lose("link closed")
+
+    def poke(self, now: int) -> None:
+        """Something may be due at ``now`` (monotonic ns)."""
+        if self.up.is_set():
+            self._idle.clear()
+            self._wake.set()
+
+    async def drain(self) -> None:
+        """Return when nothing is due or in flight; at once while there is no connection."""
+        await self._idle.wait()
+
+    async def _serve(self) -> None:
+        """One session from connect to loss. Raises whatever ended it."""
+        self._gone, self._silent, self._served = "", 0, False
+        session = Session(self.url, self.conversation.profile, self._security, self._timeout_s, self._broke)
+        try:
+            await session.open(max(CONNECT_S, self._timeout_s))
+            self._session = session
+            self.conversation.connected(self._clock().mono)
+            self.conversation.sampling_ns = 0 if self._polled else await self._subscribe(session)
+            self._served = True
+            self.down.clear()
+            self.up.set()
+            log.info("device_regained", device=self.conversation.device, link=self.name)
+            self.poke(self._clock().mono)
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._talk(session)
+                if not self._wake.is_set():
+                    self._idle.set()
+        finally:
+            self._session = None
+            await session.close()
+
+    async def _subscribe(self, session: Session) -> int:
+        """One subscription per rate. Returns the slowest interval the server settled on, ns."""
+        def notify(name: str, data: tuple[Any, int, int]) -> None:
+            if self._session is session and not self._gone:
+                self.conversation.absorb(Reply(ReadNodes((name,)), document={name: data}), self._clock())
+                self.poke(self._clock().mono)
+
+        return max([await session.subscribe(period, names, notify) for period, names in self.conversation.rates.items()], default=0)
+
+    async def _talk(self, session: Session) -> None:
+        """Ask what is due, one at a time. Raises ConnectionError when the session is of no more use."""
+        while True:
+            if self._gone:
+                raise ConnectionError(self._gone)
+            request = self.conversation.due(self._clock().mono)
+            if request is None:
+                return
+            reply = await self._ask(session, request)
+            if reply.failure == "lost" or self._gone:
+                raise ConnectionError(self._gone or "connection lost")
+            self.conversation.absorb(reply, self._clock())
+            self._silent = self._silent + 1 if reply.failure == "timeout" else 0
+            if self._silent >= TIMEOUTS_LOST:
+                raise TimeoutError(f"{self._silent} requests in a row without an answer")
+
+    async def _ask(self, session: Session, request: Request) -> Reply:
+        if self._read_only and isinstance(request, WriteNode | CallMethod):
+            return Reply(request, failure="refused")
+        reply = await session.ask(request)
+        if _cancelled():
+            raise asyncio.CancelledError
+        return reply
+
+    def _broke(self, why: str) -> None:
+        self._lose(why)
+        self._gone = why
+        self._wake.set()
+
+    def _lose(self, why: str) -> None:
+        """Everything Bad at once, whoever noticed first."""
+        if self.up.is_set() or self.conversation.state == "unknown":
+            self.up.clear()
+            self.conversation.lost(self._clock(), why)
+            log.warning("device_lost", device=self.conversation.device, link=self.name, why=why)
+        self.down.set()
+        self._idle.set()
+
+
+def _cancelled() -> bool:
+    """Whether this task was told to end; the library may have swallowed the exception that said so."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,342 @@
+"""The batch record: one batch folded out of the journal, as data. ``page`` makes it a document.
+
+    >>> [row.batch for row in batch_list(journal)]
+    ['B-2026-0147-01']
+    >>> record = batch_record(journal, "B-2026-0147-01")
+    >>> record.state, record.balance["Nd"]["leach_extraction"]
+    ('COMPLETE', 0.985)
+
+Entries that name the batch belong to it wherever they stand; entries about the unit, its loops, alarms and devices belong to it
+while it runs. ``belongs`` says which tags, loops and devices are the unit's; without it the record keeps all of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from devices.quality import is_good
+from devices.quality import name as quality_name
+from gateway.control.chain import (
+    AlarmChanged,
+    Balance,
+    BatchCreated,
+    BatchState,
+    Charged,
+    CommandReceived,
+    DeviceChanged,
+    Entry,
+    IcpResult,
+    InterlockChanged,
+    LoopMode,
+    Note,
+    OutputChanged,
+    Prompted,
+    SampleRequested,
+    ServiceStarted,
+    ServiceStopped,
+    StepState,
+    Stored,
+    WriteFailed,
+)
+from gateway.control.machine import ENDED
+from gateway.records.anchor import Head
+
+
+class Readable(Protocol):
+    """A journal as a reader sees it."""
+
+    @property
+    def head(self) -> Head:
+        """The last durable entry."""
+        ...
+
+    def read(self, after: int = 0) -> Iterator[Stored]:
+        """Entries in order."""
+        ...
+
+
+class Listed(msgspec.Struct):
+    """One line of the list of batches."""
+
+    batch: str
+    unit: str
+    recipe: str
+    lot: str
+    owner: str
+    state: str
+    created_utc: int
+    ended_utc: int = 0
+
+
+class Span(msgspec.Struct):
+    """Time spent in one state: of the batch, or of a step. ``end_utc`` 0: still in it."""
+
+    name: str
+    state: str
+    start_utc: int
+    end_utc: int = 0
+    phase: str = ""
+    cause: str = ""
+    who: str = ""
+    report: dict[str, Any] = {}
+
+    def minutes(self, until_utc: int) -> float:
+        """Duration, min."""
+        return ((self.end_utc or until_utc) - self.start_utc) / 60e9
+
+
+class Question(msgspec.Struct):
+    """A prompt and its answer; ``answered_utc`` 0: open."""
+
+    prompt: str
+    text: str
+    asked_utc: int
+    answered_utc: int = 0
+    answer: str = ""
+    who: str = ""
+
+
+class Deviation(msgspec.Struct):
+    """Something that was not as planned; ``seq``: the journal entry that says so."""
+
+    seq: int
+    utc: int
+    kind: str
+    text: str
+    who: str = ""
+
+
+class BatchRecord(msgspec.Struct, kw_only=True):
+    """Everything the journal knows about one batch. Times are UTC ns; ``Stored`` lists keep entries as they were written."""
+
+    batch: str
+    unit: str
+    state: str
+    recipe: str
+    recipe_hash: str
+    control_recipe: dict[str, Any]
+    lot: dict[str, Any]
+    created_by: str
+    created_utc: int
+    started_utc: int = 0
+    ended_utc: int = 0
+    last_utc: int = 0
+    first_seq: int = 0
+    last_seq: int = 0
+    journal_seq: int = 0
+    journal_head: str = ""
+    version: str = "unknown"
+    config_digest: str = ""
+    software: dict[str, str] = {}
+    clock: str = "unknown"
+    states: list[Span] = []
+    steps: list[Span] = []
+    holds: list[Span] = []
+    prompts: list[Question] = []
+    setpoints: list[Stored] = []
+    outputs: list[Stored] = []
+    commands: list[Stored] = []
+    alarms: list[Stored] = []
+    interlocks: list[Stored] = []
+    writes: list[Stored] = []
+    devices: list[Stored] = []
+    services: list[Stored] = []
+    charged: list[Stored] = []
+    samples: list[Stored] = []
+    results: list[Stored] = []
+    notes: list[Stored] = []
+    deviations: list[Deviation] = []
+    balance: dict[str, dict[str, float]] = {}
+    balance_inputs: dict[str, Any] = {}
+
+    @property
+    def until_utc(self) -> int:
+        """When it ended, or the last we know of it."""
+        return self.ended_utc or self.last_utc
+
+
+def batch_list(journal: Readable) -> list[Listed]:
+    """All batches in the order they were created."""
+    found: dict[str, Listed] = {}
+    for stored in journal.read():
+        entry = stored.entry
+        if isinstance(entry, BatchCreated):
+            lot, owner = str(entry.lot.get("lot", "")), str(entry.lot.get("owner", ""))
+            found[entry.batch] = Listed(entry.batch, entry.unit, entry.recipe, lot, owner, "IDLE", stored.utc)
+        elif isinstance(entry, BatchState) and entry.batch in found:
+            found[entry.batch].state = entry.now
+            found[entry.batch].ended_utc = stored.utc if entry.now in ENDED else 0
+    return list(found.values())
+
+
+def batch_record(journal: Readable, batch: str, belongs: Callable[[str], bool] | None = None) -> BatchRecord:
+    """The record of one batch. Raises KeyError when the journal knows no such batch."""
+    fold = _Fold(batch, belongs or (lambda name: True))
+    head = journal.head
+    for stored in journal.read():
+        fold.take(stored)
+    if fold.record is None:
+        raise KeyError(f"no batch {batch} in the journal (head at entry {head.seq})")
+    fold.record.journal_seq, fold.record.journal_head = head.seq, head.hash.hex()
+    return fold.record
+
+
+def record_json(record: BatchRecord) -> bytes:
+    """The record as JSON."""
+    return msgspec.json.encode(record)
+
+
+_PLAIN: dict[type, str] = {
+    LoopMode: "setpoints", OutputChanged: "outputs", CommandReceived: "commands", AlarmChanged: "alarms", InterlockChanged: "interlocks",
+    WriteFailed: "writes", DeviceChanged: "devices", ServiceStarted: "services", ServiceStopped: "services", Charged: "charged",
+    SampleRequested: "samples", IcpResult: "results", Note: "notes",
+}
+
+
+class _Fold:
+    """One pass over the journal for one batch."""
+
+    def __init__(self, batch: str, belongs: Callable[[str], bool]) -> None:
+        self.batch = batch
+        self.belongs = belongs
+        self.record: BatchRecord | None = None
+        self.service = ServiceStarted(version="unknown", config_digest="")
+        self._open: dict[str, Span] = {}
+
+    def take(self, stored: Stored) -> None:
+        """One entry."""
+        entry = stored.entry
+        if isinstance(entry, ServiceStarted):
+            self.service = entry
+        if isinstance(entry, BatchCreated) and entry.batch == self.batch:
+            self.record = self._created(stored, entry)
+        elif self.record is not None and self._concerns(entry):
+            self._into(self.record, stored)
+
+    def _created(self, stored: Stored, entry: BatchCreated) -> BatchRecord:
+        service = self.service
+        return BatchRecord(
+            batch=entry.batch, unit=entry.unit, state="IDLE", recipe=entry.recipe, recipe_hash=entry.recipe_hash,
+            control_recipe=entry.control_recipe, lot=entry.lot, created_by=entry.who, created_utc=stored.utc, last_utc=stored.utc,
+            first_seq=stored.seq, last_seq=stored.seq, version=service.version, config_digest=service.config_digest,
+            software=service.software, clock=service.clock)
+
+    def _concerns(self, entry: Entry) -> bool:
+        """Whether an entry is about this batch."""
+        record = self.record
+        if record is None:
+            return False
+        named = getattr(entry, "batch", "")
+        if named:
+            return named == self.batch
+        if record.ended_utc:
+            return False
+        match entry:
+            case InterlockChanged() | AlarmChanged():
+                return entry.unit in ("", record.unit)
+            case LoopMode():
+                return self.belongs(entry.loop)
+            case OutputChanged() | WriteFailed():
+                return self.belongs(entry.tag)
+            case DeviceChanged():
+                return self.belongs(entry.device)
+            case CommandReceived():
+                return entry.target in (self.batch, record.unit) or self.belongs(entry.target)
+            case _:
+                return True
+
+    def _into(self, record: BatchRecord, stored: Stored) -> None:
+        entry = stored.entry
+        record.last_seq = stored.seq
+        if not record.ended_utc:
+            record.last_utc = stored.utc
+        match entry:
+            case BatchState():
+                self._state(record, stored, entry)
+            case StepState():
+                self._step(record, stored, entry)
+            case Prompted():
+                _prompt(record, stored, entry)
+            case Balance():
+                record.balance, record.balance_inputs = entry.elements, entry.inputs
+            case _:
+                getattr(record, _PLAIN.get(type(entry), "notes")).append(stored)
+        record.deviations.extend(_deviations(stored))
+
+    def _span(self, key: str, spans: list[Span], span: Span, ended: bool) -> None:
+        """Close the open span of ``key`` and begin the next."""
+        before = self._open.pop(key, None)
+        if before is not None:
+            before.end_utc = span.start_utc
+            before.report = span.report or before.report
+        if ended:
+            span.end_utc = span.start_utc
+        else:
+            self._open[key] = span
+        spans.append(span)
+
+    def _state(self, record: BatchRecord, stored: Stored, entry: BatchState) -> None:
+        span = Span(self.batch, entry.now, stored.utc, cause=entry.cause, who=entry.who)
+        self._span("", record.states, span, entry.now in ENDED)
+        record.state = entry.now
+        if entry.now == "RUNNING" and not record.started_utc:
+            record.started_utc = stored.utc
+        if entry.now == "HOLDING":
+            record.holds.append(Span(self.batch, "HELD", stored.utc, cause=entry.cause, who=entry.who))
+        elif record.holds and not record.holds[-1].end_utc and entry.now in ("RESTARTING", "RUNNING", "STOPPING", "ABORTING"):
+            record.holds[-1].end_utc = stored.utc
+            record.holds[-1].who = entry.who or record.holds[-1].who
+        record.ended_utc = stored.utc if entry.now in ENDED else 0
+
+    def _step(self, record: BatchRecord, stored: Stored, entry: StepState) -> None:
+        before = self._open.get(f"step {entry.step}")
+        if before is not None and before.state == entry.now:      # another stage of the same state
+            before.report = entry.report or before.report
+            return
+        span = Span(entry.step, entry.now, stored.utc, phase=entry.phase, cause=entry.cause, report=entry.report)
+        self._span(f"step {entry.step}", record.steps, span, entry.now in ENDED)
+
+
+def _prompt(record: BatchRecord, stored: Stored, entry: Prompted) -> None:
+    if entry.event == "asked":
+        record.prompts.append(Question(entry.prompt, entry.text, stored.utc))
+        return
+    for question in reversed(record.prompts):
+        if question.prompt == entry.prompt and not question.answered_utc:
+            question.answered_utc, question.answer, question.who = stored.utc, entry.answer, entry.who
+            return
+    record.prompts.append(Question(entry.prompt, entry.text, stored.utc, stored.utc, entry.answer, entry.who))
+
+
+def _deviations(stored: Stored) -> Iterable[Deviation]:
+    """What an entry says that was not as planned."""
+    said = _deviation(stored.entry)
+    return [] if said is None else [Deviation(stored.seq, stored.utc, *said)]
+
+
+def _deviation(entry: Entry) -> tuple[str, str, str] | None:
+    """Kind, text and who."""
+    match entry:
+        case BatchState(now="HOLDING" | "STOPPING" | "ABORTING"):
+            return entry.now.lower(), entry.cause, entry.who
+        case InterlockChanged(event="tripped"):
+            return "interlock", f"{entry.interlock} tripped{' (first out)' if entry.first_out else ''}: {entry.cause}", ""
+        case InterlockChanged(event="bypassed"):
+            return "bypass", f"{entry.interlock} bypassed: {entry.why}", entry.who
+        case WriteFailed():
+            return "write", f"{entry.tag} = {entry.wanted:g} ended {entry.outcome}: {entry.detail}", ""
+        case DeviceChanged(event="lost"):
+            return "device", f"{entry.device} lost: {entry.detail}", ""
+        case IcpResult() if not is_good(entry.quality):
+            return "analysis", f"{entry.sample} ({entry.purpose}): {quality_name(entry.quality)}", ""
+        case ServiceStarted():
+            return "restart", f"plant process started anew, version {entry.version}", ""
+        case CommandReceived() if entry.verb in ("jump", "skip", "force", "set_output") and entry.outcome == "accepted":
+            return "override", f"{entry.verb} {entry.target}: {entry.why}", entry.who
+        case Note():
+            return "note", entry.text, entry.who
+        case _:
+            return None

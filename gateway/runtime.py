@@ -1,0 +1,228 @@
+"""The live loop: ticks, links, journal, history and the Unix socket around one scan.
+
+Live, the kernel's timer gives the ticks. In lockstep, a simulator that owns plant time gives them over a private socket
+(``gateway.lockstep``); the scan, the links and the journal are the same. Whatever ends the process, the outputs go to
+their safe values first; if the process is killed, the devices' own watchdogs do it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib.metadata
+import platform
+import random
+import signal
+from pathlib import Path
+from typing import Any
+
+import apsw
+import structlog
+
+from gateway.control.analyzer import OpcUaConversation
+from gateway.control.chain import Note, ServiceStarted, ServiceStopped, Stored
+from gateway.control.image import SECOND, Now
+from gateway.control.scan import Answer, replay
+from gateway.history.recorder import HistoryThread, Recorder
+from gateway.history.rows import History
+from gateway.links.modbus import ModbusTcpLink
+from gateway.links.opcua import OpcUaLink
+from gateway.links.security import NONE
+from gateway.plant import Plant
+from gateway.records.committer import ThreadCommitter
+from gateway.records.journal import Journal
+from gateway.ticker import Ticker, Timekeeper
+
+SAFE_S = 1.0                                    # what a stopping process gives its last writes
+Link = ModbusTcpLink | OpcUaLink
+
+log = structlog.get_logger()
+
+
+class Runtime:
+    """One plant process. ``run`` lives until it is stopped; ``tick`` is one scan with everything around it."""
+
+    def __init__(self, plant: Plant, directory: Path, clock: Timekeeper, *, lockstep: bool = False, read_only: bool = False) -> None:
+        self.plant, self.clock, self.read_only = plant, clock, read_only
+        self.journal = Journal.open(directory)
+        self.history = History.open(directory)
+        self.recovered = recover(plant, list(self.journal.read()), clock.now())
+        self.committer = ThreadCommitter(self.journal, self._durable)
+        self.keeper = HistoryThread(self.history)
+        self.recorder = Recorder(plant.image, self.history, deadbands(plant), self.keeper.deliver)
+        self.links = [self._link(name, lockstep) for name in plant.links]
+        self.answers: list[tuple[int, Answer, asyncio.Future[Answer]]] = []
+        self.asked: dict[int, asyncio.Future[Answer]] = {}
+        self.stopping = asyncio.Event()
+        self.why = ""
+        self.failure: str | None = None
+        self.lockstep = lockstep
+        self._loop = asyncio.get_running_loop()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _link(self, name: str, lockstep: bool) -> Link:
+        link, talks = self.plant.config.links[name], self.plant.links[name]
+        if link.kind == "opcua":
+            (talk,) = talks
+            assert isinstance(talk, OpcUaConversation)
+            return OpcUaLink(name, f"opc.tcp://{link.host}:{link.port}", talk, self.clock.now, security=NONE, timeout_s=link.timeout_ms / 1000,
+                             polled=lockstep, read_only=self.read_only)
+        return ModbusTcpLink(name, link.host, link.port, link.timeout_ms / 1000, talks, clock=self.clock.now,  # type: ignore[arg-type]
+                             rng=random.Random(name), read_only=self.read_only)
+
+    # --- one scan -----------------------------------------------------------------------------------------------
+    def tick(self) -> int:
+        """One scan and what follows from it; returns the ticket of its entries. Never waits."""
+        now = self.clock.now()
+        scan = self.plant.scan
+        result = scan.run(now, self.committer.committed())
+        ticket = self.committer.submit(result.entries, now) if result.entries else self.committer.committed()
+        if result.entries:
+            scan.submitted(ticket)
+        for answer in result.answers:
+            future = self.asked.pop(id(answer.command), None)
+            if future is not None:
+                self.answers.append((ticket, answer, future))
+        self.recorder.scan(now)
+        for link in self.links:
+            link.poke(now.mono)
+        if self.committer.failed:
+            self.stop(f"journal: {self.committer.failed}", failed=True)
+        return ticket
+
+    def _durable(self) -> None:
+        """Called in the writer's thread after each commit."""
+        self._loop.call_soon_threadsafe(self._release)
+
+    def _release(self) -> None:
+        """Answer the commands whose entries are durable."""
+        done = self.committer.committed()
+        ready, self.answers = [a for a in self.answers if a[0] <= done], [a for a in self.answers if a[0] > done]
+        for _, answer, future in ready:
+            if not future.done():
+                future.set_result(answer)
+
+    def start(self) -> None:
+        """Write down that the process is up, freeze start-up garbage, start the links."""
+        self.committer.submit([self._birth()], self.clock.now())
+        gc.collect()
+        gc.freeze()
+        self._tasks = [asyncio.create_task(self._supervise(link), name=link.name) for link in self.links]
+
+    def _birth(self) -> ServiceStarted:
+        software = {name: importlib.metadata.version(name) for name in ("pymodbus", "asyncua", "apsw")}
+        software["python"], software["sqlite"] = platform.python_version(), apsw.sqlite_lib_version()
+        return ServiceStarted(version=_version(), config_digest=self.plant.config.digest, software=software, recovered=self.recovered,
+                              read_only=self.read_only, clock="simulated" if self.lockstep else "machine clock, synchronisation not checked")
+
+    async def _supervise(self, link: Link) -> None:
+        """A link that fails ends the process: nobody would see its devices any more."""
+        try:
+            await link.run()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("link_failed", link=link.name)
+            self.stop(f"link {link.name}: {error}", failed=True)
+
+    def stop(self, why: str, failed: bool = False) -> None:
+        """Ask the process to go to its safe state and end."""
+        if not self.stopping.is_set():
+            self.why = why
+            self.failure = why if failed else None
+            self.stopping.set()
+
+    # --- live ---------------------------------------------------------------------------------------------------
+    async def run(self) -> None:
+        """Scan on the grid until stopped. Raises RuntimeError when the process had to stop by itself."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(name, self.stop, f"signal {name.name}")
+        self.start()
+        period_ns = round(self.plant.config.site.scan.trip_s * SECOND)
+        ticker = Ticker(period_ns)
+        missed = 0
+        try:
+            while not self.stopping.is_set():
+                waiter = asyncio.create_task(ticker.wait())
+                stopper = asyncio.create_task(self.stopping.wait())
+                await asyncio.wait((waiter, stopper), return_when=asyncio.FIRST_COMPLETED)
+                waiter.cancel()
+                stopper.cancel()
+                if self.stopping.is_set():
+                    break
+                if ticker.missed != missed:
+                    log.warning("scan_overran", missed=ticker.missed - missed)
+                    missed = ticker.missed
+                self.tick()
+        except Exception as error:
+            log.exception("scan_failed")
+            self.stop(f"scan: {error}", failed=True)
+        finally:
+            ticker.close()
+            await self.close()
+        if self.failure:
+            raise RuntimeError(self.failure)
+
+    async def close(self) -> None:
+        """Safe state, last entries, doors closed."""
+        now = self.clock.now()
+        await self._make_safe(now)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.committer.failed is None:
+            self.committer.submit([ServiceStopped(reason=self.why or "stopped")], now)
+        self.committer.close()
+        self.recorder.flush(now)
+        self.keeper.close()
+        self.history.close()
+        self.journal.close()
+
+    async def _make_safe(self, now: Now) -> None:
+        """Every output with a safe value goes to it; wait for the wire, but not for long."""
+        parts = self.plant.scan.parts
+        forced = {item.row.tag: item.row.safe for item in parts.outputs.items if item.row.safe is not None}
+        parts.outputs.arbitrate(parts.image, now, forced, {tag: ["the plant process stops"] for tag in forced}, self.plant.scan.armed)
+        try:
+            async with asyncio.timeout(SAFE_S):
+                for link in self.links:
+                    link.poke(now.mono)
+                    await link.drain()
+        except TimeoutError:
+            log.warning("safe_writes_unfinished")
+
+    # --- commands -----------------------------------------------------------------------------------------------
+    async def do(self, command: Any) -> Answer:
+        """Give the scan a command; the answer when its entry is durable."""
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        self.asked[id(command)] = future
+        self.plant.scan.inbox.append(command)
+        return await future
+
+
+def recover(plant: Plant, stored: list[Stored], now: Now) -> list[str]:
+    """Fold the journal into a fresh plant. Batches that were running come back HELD; a person resumes them."""
+    replay(plant.scan, stored)
+    recovered: list[str] = []
+    for engine in plant.scan.parts.units.values():
+        batch = engine.batch
+        if batch is not None and engine.recover(now):
+            recovered.append(batch.id)
+    return recovered
+
+
+def deadbands(plant: Plant) -> dict[str, float]:
+    """What counts as a change worth keeping: a thousandth of the tag's range."""
+    return {name: 0.001 * (tag.range[1] - tag.range[0]) for name, tag in plant.config.tags.items() if tag.range is not None}
+
+
+def clock_note(text: str) -> Note:
+    """A remark on time for the record."""
+    return Note(text=text)
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("lagan-plant")
+    except importlib.metadata.PackageNotFoundError:
+        return "source"

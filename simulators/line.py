@@ -1,0 +1,229 @@
+"""The simulated line: world, instruments and device memories in one stepped object.
+
+    line = Line(config, seed=7)
+    line.step(0.5, now)                         # outputs move the world, the world moves, instruments see it
+    reply = line.banks["FC-101"].answer(request, now)
+
+Order of a step: what the devices command now -> physics -> senses -> registers. Nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from devices.instruments import PROFILES
+from devices.instruments.icp_lads import STREAMS
+from devices.units import factor
+from gateway.config.models import Config, Tag
+from simulators.analyzer import IcpDevice
+from simulators.bank import Bank
+from simulators.behaviour import Behaviour, behaviour
+from simulators.laboratory import Laboratory
+from simulators.senses.defaults import DEFAULTS
+from simulators.senses.sense import Sense, SenseParameters
+from simulators.world import Feed, World
+
+SECOND = 1_000_000_000
+FULL_RPM = {"M-101": 400.0, "M-102": 400.0, "M-103": 400.0}
+SAMPLE_L = {"LIQUOR": 0.05, "RESIDUE": 0.5, "CAKE": 0.2, "QC": 0.0}
+
+# Endings of variable names and the unit they stand for; the longest ending that fits counts.
+SUFFIXES = {
+    "_c": "degC", "_l_min": "L/min", "_m3_h": "m3/h", "_kg_m3": "kg/m3", "_kg": "kg", "_kg_min": "kg/min", "_pct_lel": "%LEL", "lel_pct": "%LEL",
+    "_pct": "%", "_rpm": "rpm", ".rpm": "rpm", "_kw": "kW", ".kw": "kW", "_mv": "mV", "_mbar": "mbar", "_bar": "bar", "_m": "m", "_l": "L", "ph": "pH",
+    "_ntu": "NTU", "_ms_cm": "mS/cm", "_mg_nm3": "mg/Nm3", "_ppm": "ppm",
+}
+
+# What a behaviour calls the measured value of a point, and by how much it is scaled from the point's unit.
+_MEASURED = {
+    "abb_acs580": {"speed": ("rpm", None), "power": ("kw", 1.0)},
+    "grundfos_cim": {"speed": ("rpm", 1.0), "power": ("kw", 1.0)},
+    "prominent_gamma_x": {"flow": ("l_min", 1.0 / 60.0)},
+}
+_DEMANDS = {"run": "enable", "speed_sp": "speed_pct", "setpoint": "speed_pct", "capacity": "l_h"}
+_OWN = {("prominent_gamma_x", "total"), ("promass_300", "total"), ("abb_acs580", "running"), ("grundfos_cim", "running")}
+
+
+def variable_unit(name: str) -> str | None:
+    """The unit a variable's name ends with; None for a bare switch."""
+    fits = [suffix for suffix in SUFFIXES if name.endswith(suffix)]
+    return SUFFIXES[max(fits, key=len)] if fits else None
+
+
+class _Seen:
+    """One input tag: variable -> sense -> register (or what the device's behaviour measures)."""
+
+    __slots__ = ("bank", "gain", "into", "invert", "key", "offset", "period_s", "point", "sense", "since_s", "variable")
+
+    def __init__(self, variable: int, sense: Sense, period_s: float, gain: float, offset: float, invert: bool) -> None:
+        self.variable, self.sense, self.period_s, self.gain, self.offset, self.invert = variable, sense, period_s, gain, offset, invert
+        self.since_s = period_s
+        self.bank: Bank | None = None
+        self.point = self.key = ""
+        self.into: dict[str, float] = {}
+
+
+class Line:
+    """Banks, world, senses and behaviours of a configuration, moved together by ``step``."""
+
+    def __init__(self, config: Config, seed: int | None = None) -> None:
+        self.config = config
+        self.seed = config.simulation.seed if seed is None else seed
+        self.world = World(config.simulation.parameters, self.seed)
+        self.banks: dict[str, Bank] = {}
+        self.measured: dict[str, dict[str, float]] = {}
+        self.behaviours: dict[str, Behaviour] = {}
+        self.demands: dict[str, dict[str, float]] = {}
+        for name, device in config.devices.items():
+            profile = PROFILES[device.profile]
+            if profile.protocol != "modbus":
+                continue
+            self.banks[name] = Bank(profile, device.unit_id, device.timeout_s, device.comm_loss)
+            inside = behaviour(device.profile, **({"full_rpm": FULL_RPM.get(name, 2900.0)} if device.profile in ("abb_acs580", "grundfos_cim") else {}))
+            if inside is not None:
+                self.behaviours[name], self.measured[name] = inside, {}
+        self._seen = [seen for i, tag in enumerate(config.simulation.senses) if (seen := self._wire_sense(i, tag)) is not None]
+        self._moved = [self._wire_actuator(tag, variable) for tag, variable in config.simulation.actuators.items()]
+        self._trips = self._wire_trips()
+        self.icp = IcpDevice(Laboratory(self.seed), self._take_sample)
+        self._apply_demands()
+
+    # --- wiring -------------------------------------------------------------------------------------------------
+    def _wire_sense(self, i: int, name: str) -> _Seen | None:
+        model, tag = self.config.simulation.senses[name], self.config.tags[name]
+        assert tag.device is not None and tag.point is not None
+        profile = self.config.devices[tag.device].profile
+        if (profile, tag.point) in _OWN:
+            return None
+        default = DEFAULTS.get(model.kind or "", SenseParameters())
+        given = {k: v for k, v in (("tau_s", model.tau_s), ("noise", model.noise), ("drift_per_h", model.drift_per_h)) if v is not None}
+        gain, offset, invert = self._to_point(model.variable, model.span, tag)
+        kept = {"tau_s": default.tau_s, "noise": default.noise, "drift_per_h": default.drift_per_h, **given}
+        if model.span is not None and model.kind == "level_pct":
+            kept["noise"] = 0.01 * kept["noise"] * abs(model.span[0][1] - model.span[0][0])
+        sense = Sense(SenseParameters(**kept, dead_time_s=default.dead_time_s), self.seed * 1_000_003 + i)
+        seen = _Seen(self.world.index(model.variable), sense, self._period(tag), gain, offset, invert)
+        renamed = _MEASURED.get(profile, {}).get(tag.point)
+        if tag.device in self.behaviours and profile not in ("abb_acs580", "grundfos_cim", "prominent_gamma_x") or renamed is not None:
+            seen.into = self.measured[tag.device]
+            seen.key, scale = renamed or (tag.point, 1.0)
+            scale = FULL_RPM.get(tag.device, 2900.0) / 100.0 if scale is None else scale
+            seen.gain, seen.offset = gain * scale, offset * scale
+        else:
+            seen.bank, seen.point = self.banks[tag.device], tag.point
+        return seen
+
+    def _to_point(self, variable: str, span: Any, tag: Tag) -> tuple[float, float, bool]:
+        """Gain and offset from the variable to the device's point."""
+        unit = variable_unit(variable)
+        gain, offset = (1.0, 0.0) if unit is None else factor(unit, tag.unit) if span is None else _line(span)
+        point_gain, point_offset = self._point_line(tag)
+        return gain / point_gain, (offset - point_offset) / point_gain, tag.invert
+
+    def _point_line(self, tag: Tag) -> tuple[float, float]:
+        if tag.span is not None:
+            return _line(tag.span)
+        assert tag.device is not None and tag.point is not None
+        point = PROFILES[self.config.devices[tag.device].profile].point(tag.point)
+        return factor(point.unit, tag.unit)
+
+    def _period(self, tag: Tag) -> float:
+        scan = self.config.site.scan
+        return {"trip": scan.trip_s, "fast": scan.fast_s, "slow": scan.slow_s}[tag.scan]
+
+    def _wire_actuator(self, name: str, variable: str) -> tuple[int, Bank, str, str, float, float, bool]:
+        """(variable, bank, point, demand of a behaviour or "", gain, offset, invert)."""
+        tag = self.config.tags[name]
+        assert tag.device is not None and tag.point is not None
+        gain, offset = self._point_line(tag)
+        unit = variable_unit(variable)
+        if unit is not None:
+            more, shift = factor(tag.unit, unit)
+            gain, offset = gain * more, offset * more + shift
+        demand = _DEMANDS.get(tag.point, "") if tag.device in self.behaviours else ""
+        if demand:
+            self.demands.setdefault(tag.device, {})
+        return self.world.index(variable), self.banks[tag.device], tag.point, demand and f"{tag.device}/{demand}", gain, offset, tag.invert
+
+    def _wire_trips(self) -> list[tuple[int, dict[str, float]]]:
+        """Drives whose motor can trip in the world: its flag reaches the drive."""
+        names = {name for name, _, _ in self.world.names()}
+        found: list[tuple[int, dict[str, float]]] = []
+        for tag_name, variable in self.config.simulation.actuators.items():
+            device = self.config.tags[tag_name].device or ""
+            unit, _, quantity = variable.partition(".")
+            for trip in (f"{unit}.{quantity.partition('_')[0]}_trip", f"{unit}.trip"):
+                if trip in names and device in self.measured and quantity.endswith("enable"):
+                    found.append((self.world.index(trip), self.measured[device]))
+                    break
+        return found
+
+    # --- the step -----------------------------------------------------------------------------------------------
+    def step(self, dt_s: float, now: int) -> None:
+        """Move the line by ``dt_s`` to ``now`` (monotonic ns)."""
+        for bank in self.banks.values():
+            bank.step(now)
+        self._run_behaviours(dt_s)
+        self._apply_demands()
+        self.world.step(dt_s)
+        values = self.world.values
+        for seen in self._seen:
+            seen.since_s += dt_s
+            if seen.since_s < seen.period_s:
+                continue
+            value = seen.sense.step(values[seen.variable], seen.since_s)
+            seen.since_s = 0.0
+            if seen.invert:
+                value = 1.0 - value
+            value = value * seen.gain + seen.offset
+            if seen.bank is None:
+                seen.into[seen.key] = value
+            else:
+                seen.bank.set(seen.point, value)
+        self.icp.step(now)
+
+    def _run_behaviours(self, dt_s: float) -> None:
+        values = self.world.values
+        for variable, measured in self._trips:
+            measured["trip"] = values[variable]
+        for name, inside in self.behaviours.items():
+            asked = inside.step(self.banks[name], self.measured[name], dt_s)
+            if asked:
+                self.demands[name] = asked
+
+    def _apply_demands(self) -> None:
+        values, demands = self.world.values, self.demands
+        for variable, bank, point, demand, gain, offset, invert in self._moved:
+            if demand:
+                device, _, key = demand.partition("/")
+                raw = demands[device].get(key, 0.0)
+            else:
+                raw = bank.get(point)
+            value = raw * gain + offset
+            values[variable] = 1.0 - value if invert else value
+
+    # --- what people do -----------------------------------------------------------------------------------------
+    def tip(self, lot: str, mass_kg: float) -> None:
+        """Tip a lot into the hopper: what it truly holds, not what its papers say. Raises KeyError for an unknown lot."""
+        papers = self.config.lots[lot]
+        assay = self.config.simulation.true_assays.get(lot) or {e: a.fraction for e, a in papers.assay.items()}
+        basis = "alloy" if papers.feed_state == "metal" else "as_fed"
+        feed = Feed(name=lot, assay=dict(assay), basis=basis, state=papers.feed_state, moisture=papers.moisture, d50_um=papers.d50_um)
+        self.world.tip(feed, mass_kg)
+
+    def begin_batch(self, unit: str) -> None:
+        """Open the truth's account of a batch."""
+        self.world.begin_batch(unit)
+
+    def _take_sample(self, template: str, stream: int) -> Any:
+        if template == "QC":
+            return None
+        place = STREAMS[stream]
+        point = {"RESIDUE": f"residue {place}", "CAKE": "cake FP-201"}.get(template, place)
+        return self.world.sample(point, SAMPLE_L[template])
+
+
+def _line(span: Any) -> tuple[float, float]:
+    (a0, a1), (b0, b1) = span
+    gain = (b1 - b0) / (a1 - a0)
+    return gain, b0 - gain * a0

@@ -1,0 +1,79 @@
+"""The plant, its devices and its nature stepped together without sockets: same plant, same recipe, same scan.
+
+One step is one scan: nature moves to the tick, the scan decides on what it knows, its entries are committed, then every
+conversation asks and is answered until nothing is due. The lockstep demo does the same over sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from devices.exchange import Reply
+from gateway.control.analyzer import OpcUaConversation
+from gateway.control.conversation import Conversation
+from gateway.control.image import SECOND, Now
+from gateway.control.scan import Answer, Command
+from gateway.config.models import Config
+from gateway.plant import Plant, build
+from gateway.records.committer import SteppedCommitter
+from gateway.records.store import Store
+from simulators.line import Line
+
+EPOCH_UTC = 1_767_225_600 * SECOND              # 2026-01-01T00:00:00Z: where rehearsed plant time begins
+
+
+class Rehearsal:
+    """A stepped plant. ``step`` is one scan; ``after`` (if given) is called after each with this object."""
+
+    def __init__(self, config: Config, journal: Store, *, seed: int | None = None, after: Callable[[Rehearsal], None] | None = None) -> None:
+        self.config = config
+        self.plant: Plant = build(config)
+        self.line = Line(config, seed)
+        self.committer = SteppedCommitter(journal)
+        self.after = after
+        self.period_ns = round(config.site.scan.trip_s * SECOND)
+        self.now = Now(SECOND * 3600, EPOCH_UTC)
+        self.answers: list[Answer] = []
+        self.dead: set[str] = set()             # devices whose line is cut
+        self._talks = [(talk, self._answerer(talk)) for talk in self.plant.talks.values()]
+        for talk, _ in self._talks:
+            talk.connected(self.now.mono)
+
+    def _answerer(self, talk: Conversation | OpcUaConversation) -> Callable[[Any, int], Reply]:
+        if isinstance(talk, OpcUaConversation):
+            return self.line.icp.answer
+        return self.line.banks[talk.device].answer
+
+    def step(self) -> None:
+        """One scan period."""
+        now = self.now = Now(self.now.mono + self.period_ns, self.now.utc + self.period_ns)
+        self.line.step(self.period_ns / SECOND, now.mono)
+        result = self.plant.scan.run(now, self.committer.committed())
+        if result.entries:
+            self.plant.scan.submitted(self.committer.submit(result.entries, now))
+        self.answers += result.answers
+        mono = now.mono
+        for talk, answer in self._talks:
+            request = talk.due(mono)
+            while request is not None:
+                if talk.device in self.dead:
+                    talk.absorb(Reply(request, failure="timeout"), now)
+                else:
+                    talk.absorb(answer(request, mono), now)
+                request = talk.due(mono)
+        if self.after is not None:
+            self.after(self)
+
+    def run(self, seconds: float) -> None:
+        """Step for so many seconds of plant time."""
+        for _ in range(round(seconds * SECOND / self.period_ns)):
+            self.step()
+
+    def command(self, verb: str, target: str, *, who: str = "rehearsal", why: str = "", key: str = "", **arguments: Any) -> None:
+        """Give the plant a command; its answer appears in ``answers``."""
+        self.plant.scan.inbox.append(Command(verb=verb, target=target, who=who, why=why, key=key, arguments=arguments))
+
+    def value(self, tag: str) -> float:
+        """What the image shows of a tag."""
+        return self.plant.image.value[self.plant.image.index[tag]]

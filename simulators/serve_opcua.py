@@ -1,0 +1,284 @@
+"""The simulated analyser behind a real OPC UA server on loopback.
+
+    server = OpcUaServer(device, now=lambda: plant.now, port=15060)
+    await server.start()
+    ...
+    device.step(now)
+    await server.publish()                          # writes what has changed, results first
+    await server.stop()
+
+Builds the few objects of the profile with the standard's browse names; nothing is writable, methods are the only way in.
+It is a simulator: no security policy, loopback only, small limits, no remote administrator; with ``users`` set, only they.
+
+Source: OPC 30500-1 v1.0.1 7.2 LADSDeviceType to 7.4 ProgramManagerType; OPC 10000-100 (DeviceSet).
+"""
+
+# asyncua annotates integers and strings as classes of its own, which it does not ask for at run time.
+# pyright: reportArgumentType=false, reportPrivateImportUsage=false
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from asyncua import Server, ua
+from asyncua.common.connection import TransportLimits
+from asyncua.common.manage_nodes import delete_nodes
+from asyncua.common.node import Node as ServerNode
+from asyncua.common.structures104 import new_struct, new_struct_field
+from asyncua.crypto.permission_rules import User, UserRole
+
+from devices.exchange import CallMethod
+from devices.instruments.icp_lads import PROFILE, VENDOR
+from devices.opcua import LADS, RESULT_PROPERTIES, RESULT_SET, STRUCTURES, Structure, argument_type, relative_path
+from devices.profile import Method, Node
+from devices.units import UNITS
+from simulators.analyzer import IcpDevice
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMES = ("Started", "Stopped")
+
+
+class OpcUaServer:
+    """One simulated device on one endpoint. ``now``: the plant's monotonic ns, asked when a method is called.
+
+    ``namespaces_before``: URIs registered ahead of ours, so that a test can move our indices.
+    """
+
+    def __init__(
+        self,
+        device: IcpDevice,
+        now: Callable[[], int],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 15060,
+        users: Mapping[str, str] | None = None,
+        namespaces_before: Sequence[str] = (),
+    ) -> None:
+        self.device, self.url = device, f"opc.tcp://{host}:{port}"
+        self._now, self._users, self._before = now, users, tuple(namespaces_before)
+        self._server = Server(user_manager=_Users(users) if users is not None else None)
+        self._uris: list[str] = []
+        self._found: dict[tuple[tuple[int, str], ...], ServerNode] = {}
+        self._shown: dict[str, tuple[ua.NodeId, ua.VariantType]] = {}
+        self._written: dict[str, tuple[Any, int, int]] = {}
+        self._results: dict[str, tuple[ServerNode, bool]] = {}
+        self._classes: dict[str, type] = {}
+
+    async def start(self) -> None:
+        """Build the address space and listen."""
+        server = self._server
+        await server.init()
+        server.set_endpoint(self.url)
+        server.set_server_name("lagan simulated analyser")
+        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        server.set_identity_tokens([ua.UserNameIdentityToken if self._users is not None else ua.AnonymousIdentityToken])
+        server.allow_remote_admin(False)
+        server.disable_clock()
+        server.limits = TransportLimits(max_chunk_count=16, max_message_size=1 << 20)
+        server.iserver.max_connections = 20
+        await server.set_application_uri("urn:lagan:simulated-analyser")
+        for uri in (*self._before, *PROFILE.namespaces.values()):
+            await server.register_namespace(uri)
+        self._uris = await server.get_namespace_array()
+        for name in STRUCTURES:
+            await self._structure(name)
+        for node in PROFILE.nodes:
+            await self._place(node)
+        for method in PROFILE.methods:
+            await self._method(method)
+        await self.publish()
+        await server.start()
+
+    async def stop(self) -> None:
+        """Stop listening and drop every client."""
+        await self._server.stop()
+
+    async def publish(self) -> None:
+        """Write what has changed since the last time: results first, then the version that tells of them, then states."""
+        if self._written.get("result_version") is not self.device.nodes["result_version"]:
+            await self._publish_results()
+        for name, shown in self.device.nodes.items():
+            if self._written.get(name) is not shown:
+                self._written[name] = shown
+                node, kind = self._shown[name]
+                await self._write(node, kind, *shown)
+
+    # --- building ------------------------------------------------------------------------------------------------
+    def _index(self, uri: str) -> int:
+        return self._uris.index(uri)
+
+    async def _parent(self, path: tuple[tuple[int, str], ...]) -> ServerNode:
+        """The object at a path below Objects; made when it is not there yet."""
+        if not path:
+            return self._server.nodes.objects
+        if path not in self._found:
+            parent = await self._parent(path[:-1])
+            index, name = path[-1]
+            self._found[path] = await parent.add_object(ua.NodeId(_id(path), self._index(VENDOR)), ua.QualifiedName(name, index))
+        return self._found[path]
+
+    async def _place(self, node: Node) -> None:
+        path = relative_path(node.path, PROFILE.namespaces, self._uris)
+        if node.variant == RESULT_SET:
+            await self._parent(path)
+            return
+        parent = await self._parent(path[:-1])
+        add = parent.add_property if path[-1] == (0, "NodeVersion") else parent.add_variable
+        kind = ua.VariantType[node.variant]
+        made = await add(
+            ua.NodeId(_id(path), self._index(VENDOR)), ua.QualifiedName(path[-1][1], path[-1][0]),
+            typed(self.device.nodes[node.name][0], kind), kind)
+        self._shown[node.name] = (made.nodeid, kind)
+        if node.unit != "1":
+            unit = UNITS[node.unit]
+            await made.add_property(
+                ua.NodeId(f"{_id(path)}.EngineeringUnits", self._index(VENDOR)), ua.QualifiedName("EngineeringUnits", 0),
+                ua.EUInformation(
+                    NamespaceUri="http://www.opcfoundation.org/UA/units/un/cefact", UnitId=unit.unit_id,
+                    DisplayName=ua.LocalizedText(unit.display)))
+
+    async def _structure(self, name: str) -> None:
+        each = STRUCTURES[name]
+        index = self._index(each.namespace)
+        made = _made(each, index)
+        kind, encoding = ua.NodeId(each.data_type, index), ua.NodeId(each.encoding, index)
+        ua.register_extension_object(f"{name}Served{index}", encoding, made, kind)
+        self._classes[name] = made
+        await new_struct(
+            self._server, kind, ua.QualifiedName(name, index), [new_struct_field(field, ua.VariantType.String) for field in each.fields])
+
+    async def _method(self, method: Method) -> None:
+        path = relative_path(method.path, PROFILE.namespaces, self._uris)
+        parent = await self._parent(path[:-1])
+
+        async def call(_: ua.NodeId, *arguments: ua.Variant) -> Any:
+            if len(arguments) != len(method.inputs):
+                return ua.StatusCode(ua.StatusCodes.BadArgumentsMissing)
+            reply = self.device.answer(CallMethod(method.name, tuple(map(_plain, method.inputs, arguments))), self._now())
+            await self.publish()
+            if reply.exception is not None:
+                return ua.StatusCode(reply.exception)
+            return [ua.Variant(each, ua.VariantType.String) for each in reply.document]
+
+        await parent.add_method(
+            ua.NodeId(_id(path), self._index(VENDOR)), ua.QualifiedName(path[-1][1], path[-1][0]), call,
+            [self._argument(each) for each in method.inputs], [self._argument(each) for each in method.outputs])
+
+    def _argument(self, text: str) -> ua.Argument:
+        name, kind, array = argument_type(text)
+        data_type = (
+            ua.NodeId(STRUCTURES[kind].data_type, self._index(LADS)) if kind in STRUCTURES else ua.NodeId(ua.VariantType[kind].value))
+        return ua.Argument(Name=name, DataType=data_type, ValueRank=1 if array else -1)
+
+    # --- results -------------------------------------------------------------------------------------------------
+    async def _publish_results(self) -> None:
+        present = {result.run: bool(result.stopped) for result in self.device.results}
+        for run in [run for run in self._results if run not in present]:
+            await delete_nodes(self._server.iserver.isession, [self._results.pop(run)[0]], recursive=True)
+        for run, complete in present.items():
+            known = self._results.get(run)
+            if known is None:
+                known = (await self._add_result(run), False)
+                self._results[run] = known
+            if complete and not known[1]:
+                await self._complete(run, known[0])
+                self._results[run] = (known[0], True)
+
+    async def _add_result(self, run: str) -> ServerNode:
+        lads, vendor = self._index(LADS), self._index(VENDOR)
+        results = await self._parent(relative_path(
+            next(node.path for node in PROFILE.nodes if node.variant == RESULT_SET), PROFILE.namespaces, self._uris))
+        result = await results.add_object(ua.NodeId(run, vendor), ua.QualifiedName(run, vendor))
+        whole = self.device.read(f"results/{run}")
+        for key in RESULT_PROPERTIES:
+            value = self._property(key, whole[key])
+            await result.add_property(
+                ua.NodeId(f"{run}.{key}", vendor), ua.QualifiedName(key, lads), value, value.VariantType, self._kind(key))
+        await result.add_object(ua.NodeId(f"{run}.VariableSet", vendor), ua.QualifiedName("VariableSet", lads))
+        return result
+
+    async def _complete(self, run: str, result: ServerNode) -> None:
+        """Variables and properties of a finished run; Stopped last, which says that the rest is there."""
+        vendor = self._index(VENDOR)
+        whole = self.device.read(f"results/{run}")
+        variables = self._server.get_node(ua.NodeId(f"{run}.VariableSet", vendor))
+        for name, (value, status) in whole["VariableSet"].items():
+            node = await variables.add_variable(
+                ua.NodeId(f"{run}.VariableSet.{name}", vendor), ua.QualifiedName(name, vendor), float(value), ua.VariantType.Double)
+            await self._write(node.nodeid, ua.VariantType.Double, value, status, whole["Stopped"])
+        for key in sorted(RESULT_PROPERTIES, key="Stopped".__eq__):
+            value = self._property(key, whole[key])
+            await self._server.write_attribute_value(
+                ua.NodeId(f"{run}.{key}", vendor), ua.DataValue(value, SourceTimestamp=_time(whole["Stopped"])))
+
+    def _property(self, key: str, value: Any) -> ua.Variant:
+        if key == "Properties":
+            made = self._classes["KeyValueType"]
+            return ua.Variant([made(*pair) for pair in value.items()], ua.VariantType.ExtensionObject, is_array=True)
+        if key == "Samples":
+            made, fields = self._classes["SampleInfoType"], STRUCTURES["SampleInfoType"].fields
+            rows = [made(*(sample.get(field, "") for field in fields)) for sample in value]
+            return ua.Variant(rows, ua.VariantType.ExtensionObject, is_array=True)
+        if key in _TIMES:
+            return ua.Variant(_time(value) if value else datetime(1601, 1, 1, tzinfo=UTC), ua.VariantType.DateTime)
+        return ua.Variant(value, ua.VariantType.String)
+
+    def _kind(self, key: str) -> ua.NodeId:
+        structure = {"Properties": "KeyValueType", "Samples": "SampleInfoType"}.get(key)
+        if structure:
+            return ua.NodeId(STRUCTURES[structure].data_type, self._index(LADS))
+        return ua.NodeId(ua.ObjectIds.DateTime if key in _TIMES else ua.ObjectIds.String)
+
+    async def _write(self, node: ua.NodeId, kind: ua.VariantType, value: Any, status: int, source_ns: int) -> None:
+        data = ua.DataValue(ua.Variant(typed(value, kind), kind), StatusCode=ua.StatusCode(status), SourceTimestamp=_time(source_ns))
+        await self._server.write_attribute_value(node, data)
+
+
+class _Users:
+    """Only the named users, with their own passwords; each an ordinary user, none an administrator."""
+
+    def __init__(self, users: Mapping[str, str]) -> None:
+        self._users = dict(users)
+
+    def get_user(self, iserver: Any, username: str | None = None, password: str | None = None, certificate: Any = None) -> User | None:
+        known = self._users.get(username or "")
+        if known is None or not hmac.compare_digest(known.encode(), (password or "").encode()):
+            return None
+        return User(role=UserRole.User, name=username)
+
+
+@functools.cache
+def _made(each: Structure, index: int) -> type:
+    """The class of a structure under one namespace index (asyncua ties a class to one index)."""
+    return dataclasses.make_dataclass(f"{each.name}{index}", [(name, ua.String, None) for name in each.fields])
+
+
+def typed(value: Any, kind: ua.VariantType) -> Any:
+    """A plain value as the type of its node."""
+    if kind is ua.VariantType.LocalizedText:
+        return ua.LocalizedText(str(value))
+    return {ua.VariantType.Double: float, ua.VariantType.UInt32: int, ua.VariantType.Boolean: bool}.get(kind, str)(value)
+
+
+def _plain(argument: str, given: ua.Variant) -> Any:
+    """An argument as the device takes it: pairs as a dict, other structures as dicts, a null text as none."""
+    _, kind, array = argument_type(argument)
+    if not array:
+        return given.Value or ""
+    rows = given.Value or []
+    if kind == "KeyValueType":
+        return {each.Key: each.Value or "" for each in rows}
+    return tuple({key: text or "" for key, text in dataclasses.asdict(each).items()} for each in rows)
+
+
+def _id(path: tuple[tuple[int, str], ...]) -> str:
+    return "/".join(name for _, name in path)
+
+
+def _time(ns: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=ns // 1000)
