@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from devices.profile import Kind, Point, Table, WordOrder
 
@@ -49,6 +49,33 @@ def encode(point: Point, order: WordOrder, value: float) -> tuple[int, ...]:
     if point.kind in INTEGER_RANGES:
         return _words(point, order, struct.pack(">" + FORMATS[point.kind], _steps(point, value)))
     return _words(point, order, _float_bytes(point, value))
+
+
+def packer(point: Point, order: WordOrder) -> Callable[[float], bytes] | None:
+    """A prepared encoder for a numeric register point: value -> bytes as on the wire, saturating at what the registers carry.
+
+    For simulated devices, which show thousands of values a second; a gateway's write goes through ``encode`` and is
+    refused where this saturates. None for bits, text and 64-bit values.
+    """
+    form, turn, scale, offset = FORMATS.get(point.kind), order_of(point, order), point.scale, point.offset
+    pack = struct.Struct(">" + (form or "H")).pack
+    if point.kind is Kind.FLOAT32:
+        if turn is WordOrder.ABCD:
+            return lambda value: pack((value - offset) / scale)
+        if turn is WordOrder.CDAB:
+            def swapped(value: float) -> bytes:
+                straight = pack((value - offset) / scale)
+                return straight[2:] + straight[:2]
+
+            return swapped
+        return lambda value: _arrange(pack((value - offset) / scale), turn)
+    if point.kind in (Kind.INT16, Kind.UINT16):
+        low, high = INTEGER_RANGES[point.kind]
+        return lambda value: pack(min(max(round((value - offset) / scale), low), high))
+    if point.kind in (Kind.INT32, Kind.UINT32):
+        low, high = INTEGER_RANGES[point.kind]
+        return lambda value: _arrange(pack(min(max(round((value - offset) / scale), low), high)), turn)
+    return None
 
 
 def decode(point: Point, order: WordOrder, registers: Sequence[int]) -> float:

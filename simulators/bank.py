@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal
 
-from devices.codec import INTEGER_RANGES, decode, encode, encode_text, raw
+from devices.codec import INTEGER_RANGES, decode, encode, encode_text, packer, raw
 from devices.exchange import Read, Reply, Request, Write
 from devices.profile import Access, CommLoss, Kind, Point, Profile, Table
 from simulators.memory import SECOND, Memory, tables_of
@@ -55,6 +55,11 @@ class Bank:
         actions = {**(watchdog.actions if watchdog else {}), **(comm_loss or {})}
         self._actions = {name: CommLoss(action) for name, action in actions.items()}
         self._presets = dict(watchdog.presets) if watchdog else {}
+        self._shown: dict[str, float] = {}
+        self._fast = {point.name: (pack, *self._memory[point.table].at(point.address), 2 * point.width)
+                      for point in profile.points
+                      if point.access is Access.READ and point.bit is None and point.table not in _BITS
+                      and (pack := packer(point, profile.order)) is not None and not _shares(point, profile)}
         if profile.identity is not None:
             self.put_raw(*profile.identity)
 
@@ -92,6 +97,15 @@ class Bank:
     # ---------------------------------------------------------------------------------------------- the device's side
     def set(self, name: str, value: float) -> None:
         """Put a measured value into its registers: scaled, in the point's word order, saturating; NaN as "not available"."""
+        fast = self._fast.get(name)
+        if fast is not None and value - value == 0.0:       # finite
+            if self._shown.get(name) == value:
+                return
+            pack, buffer, at, size = fast
+            buffer[at:at + size] = pack(value)
+            self._shown[name] = value
+            return
+        self._shown.pop(name, None)
         point = self._points[name]
         if point.bit is not None and point.table not in _BITS:
             return self._put_bit(point, bool(value))
@@ -207,3 +221,10 @@ def _read_tables(profile: Profile) -> dict[int, Table]:
     """Function code -> table that it reads. One of 3 and 4 missing: the device's two register tables are one memory."""
     own = {1: Table.COIL, 2: Table.DISCRETE, 3: Table.HOLDING, 4: Table.INPUT}
     return {function: own[function] for function in profile.limits.read_functions if function in own}
+
+
+def _shares(point: Point, profile: Profile) -> bool:
+    """Whether another point that can be set lives in the same registers (a status word and its bits, a command and its echo)."""
+    span = range(point.address, point.address + point.width)
+    return any(other is not point and other.table is point.table and (other.access is not Access.READ or other.bit is not None)
+               and (other.address in span or other.address + other.width - 1 in span) for other in profile.points)

@@ -85,6 +85,10 @@ class Line:
         self._seen = [seen for i, tag in enumerate(config.simulation.senses) if (seen := self._wire_sense(i, tag)) is not None]
         self._moved = [self._wire_actuator(tag, variable) for tag, variable in config.simulation.actuators.items()]
         self._trips = self._wire_trips()
+        for name, value in config.simulation.constants.items():
+            tag = config.tags[name]
+            gain, offset = self._point_line(tag)
+            self.banks[tag.device or ""].set(tag.point or "", 1.0 - value if tag.invert else (value - offset) / gain)
         self.icp = IcpDevice(Laboratory(self.seed), self._take_sample)
         self._apply_demands()
 

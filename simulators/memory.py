@@ -45,6 +45,10 @@ class Memory:
         """The range as 16-bit numbers."""
         return struct.unpack_from(f">{count}H", self._bytes, 2 * (address - self._low))
 
+    def at(self, address: int) -> tuple[bytearray, int]:
+        """The buffer and the place in it of an address, for whoever writes bytes as on the wire."""
+        return self._bytes, 2 * (address - self._low)
+
     def put(self, address: int, words: Sequence[int]) -> None:
         """Set a range."""
         struct.pack_into(f">{len(words)}H", self._bytes, 2 * (address - self._low), *words)

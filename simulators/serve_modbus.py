@@ -10,6 +10,7 @@ are used, the request classes are our own (registered with ``custom_pdu``) and a
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import struct
 from collections.abc import Callable, Mapping
@@ -28,11 +29,12 @@ _MANY = struct.Struct(">HHB")
 _RECEIVE = 4096
 
 
-class _Request(ModbusPDU):
+class _Request(ModbusPDU, abc.ABC):
     """A request that becomes one of our words; pymodbus formats each PDU for a debug line, hence the cheap ``__str__``."""
 
+    @abc.abstractmethod
     def word(self, unit: int) -> Read | Write:
-        raise NotImplementedError
+        """The request as the bank knows it."""
 
     def __str__(self) -> str:
         return type(self).__name__

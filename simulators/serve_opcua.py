@@ -179,7 +179,7 @@ class OpcUaServer:
     async def _publish_results(self) -> None:
         present = {result.run: bool(result.stopped) for result in self.device.results}
         for run in [run for run in self._results if run not in present]:
-            await delete_nodes(self._server.iserver.isession, [self._results.pop(run)[0]], recursive=True)
+            await self._remove(self._results.pop(run)[0])
         for run, complete in present.items():
             known = self._results.get(run)
             if known is None:
@@ -189,11 +189,13 @@ class OpcUaServer:
                 await self._complete(run, known[0])
                 self._results[run] = (known[0], True)
 
+    async def _result_set(self) -> ServerNode:
+        path = next(node.path for node in PROFILE.nodes if node.variant == RESULT_SET)
+        return await self._parent(relative_path(path, PROFILE.namespaces, self._uris))
+
     async def _add_result(self, run: str) -> ServerNode:
         lads, vendor = self._index(LADS), self._index(VENDOR)
-        results = await self._parent(relative_path(
-            next(node.path for node in PROFILE.nodes if node.variant == RESULT_SET), PROFILE.namespaces, self._uris))
-        result = await results.add_object(ua.NodeId(run, vendor), ua.QualifiedName(run, vendor))
+        result = await (await self._result_set()).add_object(ua.NodeId(run, vendor), ua.QualifiedName(run, vendor))
         whole = self.device.read(f"results/{run}")
         for key in RESULT_PROPERTIES:
             value = self._property(key, whole[key])
@@ -201,6 +203,11 @@ class OpcUaServer:
                 ua.NodeId(f"{run}.{key}", vendor), ua.QualifiedName(key, lads), value, value.VariantType, self._kind(key))
         await result.add_object(ua.NodeId(f"{run}.VariableSet", vendor), ua.QualifiedName("VariableSet", lads))
         return result
+
+    async def _remove(self, result: ServerNode) -> None:
+        """Drop an old result. Asked to find references to a node, asyncua searches the whole address space: 60 ms each."""
+        await (await self._result_set()).delete_reference(result, ua.ObjectIds.HasComponent)
+        await delete_nodes(self._server.iserver.isession, [result], recursive=True, delete_target_references=False)
 
     async def _complete(self, run: str, result: ServerNode) -> None:
         """Variables and properties of a finished run; Stopped last, which says that the rest is there."""

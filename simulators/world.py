@@ -138,7 +138,10 @@ class World:
         feed: Feed | None = None,
         temperature_c: float = _HEEL_C,
     ) -> None:
-        """Put chloride liquor (iron as Fe3+) and, with `feed`, undissolved solids into a tank, as if left from before."""
+        """Put chloride liquor (iron as Fe3+) and, with `feed`, undissolved solids into a tank, as if left from before.
+
+        Tank, wall and jacket stand at `temperature_c`.
+        """
         liquor = empty_liquor()
         for e, g_l in (liquor_g_l or {}).items():
             liquor[FE3 if e == "Fe" else CATION[e]] += g_l * volume_l / ATOMIC_WEIGHT[e]
@@ -146,16 +149,18 @@ class World:
         liquor[CL] = sum(n * z for n, z in zip(liquor, LIQUOR_CHARGE, strict=True))
         liquor[WATER] = max(0.0, volume_l - dot(liquor, LIQUOR_VOLUME_L)) / LIQUOR_VOLUME_L[WATER]
         tank = self.tanks[var.UNITS.index(unit)]
-        before = tank.contents.enthalpy_kj()
+        before = tank.enthalpy_kj()
         solid = empty_solid()
         if solids_kg > 0.0:
             lot = feed or Feed()
             solid = lot.solids(solids_kg / (1.0 - lot.moisture))
+            tank.set_feed(lot)
         tank.contents.put(liquor, solid)
         tank.contents.measure()
         tank.contents.heat_kj = tank.contents.capacity_kj_k * (temperature_c - 25.0)
+        tank.wall_c = tank.jacket_c = tank.jacket_in_c = temperature_c
         tank.contents.measure()
-        tank.external_kj += tank.contents.enthalpy_kj() - before
+        tank.external_kj += tank.enthalpy_kj() - before
         _add(self._entered_liquor, liquor)
         _add(self._entered_solid, solid)
         tank.settle(self.values, self.site)

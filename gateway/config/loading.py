@@ -13,7 +13,7 @@ import hashlib
 from collections.abc import Set
 from pathlib import Path
 
-from gateway.config.checks import check
+from gateway.config.checks import check, check_at_last
 from gateway.config.draft import SECTIONS, Draft
 from gateway.config.expand import Entry, expand, for_each_unit
 from gateway.config.faults import ConfigFaults, Fault, Place
@@ -45,6 +45,8 @@ def load(directory: Path, variables: Set[str] | None = None) -> Config:
     """
     draft, faults = read_draft(directory)
     faults += check(draft, variables)
+    if not faults:
+        faults = check_at_last(draft)
     if faults:
         raise ConfigFaults(faults)
     return draft.finish()

@@ -177,6 +177,8 @@ class Interlock(Model):
 
     ``cause``: condition over tags, roles of the unit, derived tags and site parameters; true or unknown trips.
     ``effects``: output role or tag -> forced value. ``permissive``: it only forbids starting, and is never latched.
+    ``safety_time_s``: process safety time, from the cause to the harm; what the cause looks at is polled within a quarter
+    of it and turns Bad within all of it.
     """
 
     equipment_class: Name | None = Field(None, alias="class")
@@ -184,6 +186,7 @@ class Interlock(Model):
     description: str
     cause: str
     delay_s: Seconds = 0.0
+    safety_time_s: float = Field(5.0, gt=0, le=3600)
     effects: dict[Name, float]
     latch: bool = True
     hold: Literal["unit", "all", "none"] = "unit"   # whose batch goes to HOLDING
@@ -297,12 +300,18 @@ class SenseModel(Model):
 
 
 class Simulation(Model):
-    """The simulated line: parameters of the physics, which variable each tag sees or moves, seeds."""
+    """The simulated line: parameters of the physics, which variable each tag sees or moves, seeds.
+
+    ``constants``: inputs that do not change by themselves (a local/remote switch). ``own``: tags that the device makes
+    itself, without a variable of the physics (a pump's run bit).
+    """
 
     seed: int = 1
     parameters: dict[str, Any] = {}
     senses: dict[Name, SenseModel]              # input tag -> variable
+    constants: dict[Name, float] = {}           # input tag -> value
     actuators: dict[Name, str]                  # output tag -> variable
+    own: tuple[Name, ...] = ()
     true_assays: dict[Name, dict[str, float]] = {}   # lot -> element -> true fraction
 
 

@@ -110,8 +110,8 @@ class Interlocks:
         if item.since is None:
             item.since = now.mono
         due = truth is None or now.mono - item.since >= row.delay_ns
-        if item.bypass_until or item.active or not due:
-            return None
+        if item.bypass_until or item.active or not due or (truth is None and not self.armed):
+            return None                         # until the first full image every output is safe: unknown adds nothing
         self._stale = True
         item.active = True
         if row.permissive or not self.armed:

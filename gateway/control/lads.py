@@ -203,7 +203,7 @@ class Analyses:
         values = {name: value for name, (value, _) in variables.items() if not name.endswith(".u")}
         u = {name.removesuffix(".u"): value for name, (value, _) in variables.items() if name.endswith(".u")}
         qc: dict[str, Any] = {key: _figure(value) for key, value in properties.items() if key not in ("unit", "Stream")}
-        failed = failures(qc, values, u)
+        failed = failures(qc, values, u, () if each.stream == "QC" else RARE_EARTHS)
         qc["failed"] = failed
         quality = judge(failed, [status for _, status in variables.values()])
         if each.twice:
@@ -237,8 +237,10 @@ def _figure(text: str) -> float | str:
         return text
 
 
-def failures(qc: Mapping[str, Any], values: Mapping[str, float], u: Mapping[str, float]) -> list[str]:
-    """Names of the checks that failed: quality control outside its limits, a value that cannot be, no values at all.
+def failures(
+    qc: Mapping[str, Any], values: Mapping[str, float], u: Mapping[str, float], needed: tuple[str, ...] = RARE_EARTHS
+) -> list[str]:
+    """Names of the checks that failed: quality control outside its limits, a value that cannot be, a needed one missing.
 
     Limits: ``CALIBRATION_QC`` and ``SAMPLE_QC`` of the profile. Source: EPA 6010-style criteria (house domain brief, 5).
     """
@@ -248,7 +250,7 @@ def failures(qc: Mapping[str, Any], values: Mapping[str, float], u: Mapping[str,
     ]
     if not any(key in qc for key in CALIBRATION_QC):
         found.append("no_calibration_check")
-    missing = [element for element in RARE_EARTHS if element not in values]
+    missing = [element for element in needed if element not in values]
     found += [f"{element}_missing" for element in missing]
     found += [
         f"{element}_implausible" for element, value in values.items()

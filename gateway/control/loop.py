@@ -99,7 +99,9 @@ class Loop:
         """Fold one entry: mode, setpoint, owner; in MANUAL also the output."""
         entered = entry.mode != self.mode
         self.mode, self.owner, self.cause = entry.mode, entry.owner, entry.cause
-        if entry.setpoint is not None:
+        if entry.mode == "CASCADE" and entered:
+            self.sp = None                      # the outer loop gives it, from where pv is now
+        elif entry.setpoint is not None and entry.mode != "CASCADE":
             self.sp = entry.setpoint
         if entry.out is not None:
             self.out = entry.out
@@ -202,5 +204,6 @@ def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: st
     same_ramp = ramp_per_min is None or mode == "MANUAL" or abs(ramp_per_min / 60.0 - (loop.rate or 0.0)) < 1e-12
     if mode == loop.mode and same_sp and same_ramp and owner == loop.owner and (out is None or out == loop.out):
         return None
-    return LoopMode(loop=row.name, mode=mode, was=loop.mode, setpoint=setpoint if setpoint is not None else loop.sp,
+    keep = None if mode == "CASCADE" else loop.sp
+    return LoopMode(loop=row.name, mode=mode, was=loop.mode, setpoint=setpoint if setpoint is not None else keep,
                     setpoint_was=loop.sp, out=out, ramp_per_min=ramp_per_min, owner=owner, cause=cause)

@@ -317,7 +317,7 @@ class Scan:
         row = loop.row
         if row.inner is not None:
             inner = self.parts.loops[row.inner]
-            return inner.sp if inner.mode == "CASCADE" else self._pv(inner)
+            return inner.sp if inner.mode == "CASCADE" and inner.sp is not None else self._pv(inner)
         if row.output is None:
             return None
         outputs = self.parts.outputs

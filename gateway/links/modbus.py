@@ -39,8 +39,9 @@ class Talker(Protocol):
     health: Health
     pause_s: float
     read_only: bool
-    state: str
 
+    @property
+    def state(self) -> str: ...
     @property
     def urgent(self) -> bool: ...
     def due(self, now: int) -> Read | Write | None: ...

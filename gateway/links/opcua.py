@@ -1,6 +1,6 @@
 """The way to one OPC UA device: connects, carries the conversation's requests, and never gives up.
 
-    link = OpcUaLink("AE-501", "opc.tcp://127.0.0.1:15060", conversation, clock, security=NO_SECURITY)
+    link = OpcUaLink("AE-501", "opc.tcp://127.0.0.1:15060", conversation, clock, security=NONE)
     task = asyncio.create_task(link.run())
     link.poke(now)                                  # something may be due
     await link.drain()                              # nothing is due or in flight any more
@@ -22,9 +22,8 @@ import structlog
 from devices.exchange import CallMethod, ReadNodes, Reply, Request, WriteNode
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.image import Now
-from gateway.links.opcua_session import NO_SECURITY, SECURE, Security, Session
-
-__all__ = ["NO_SECURITY", "SECURE", "OpcUaLink", "Security"]
+from gateway.links.opcua_session import Session
+from gateway.links.security import SECURE, Security
 
 TIMEOUTS_LOST = 2
 BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 5.0)
@@ -34,7 +33,7 @@ log = structlog.get_logger()
 
 
 class OpcUaLink:
-    """See the module. ``clock`` gives the plant's now; ``up`` is set while connected, ``down`` while not.
+    """See the module. ``clock`` gives the plant's now; ``connected`` is set while it is, ``down`` while it is not.
 
     ``read_only`` refuses writes and methods.
     """
@@ -55,7 +54,7 @@ class OpcUaLink:
     ) -> None:
         security.check()
         self.name, self.url, self.conversation = name, url, conversation
-        self.up, self.down = asyncio.Event(), asyncio.Event()
+        self.connected, self.down = asyncio.Event(), asyncio.Event()
         self.down.set()
         self.attempts = 0
         self._clock, self._security, self._timeout_s = clock, security, timeout_s
@@ -83,9 +82,14 @@ class OpcUaLink:
             finally:
                 self._lose("link closed")
 
+    @property
+    def up(self) -> bool:
+        """Whether the device can be talked to."""
+        return self.connected.is_set()
+
     def poke(self, now: int) -> None:
         """Something may be due at ``now`` (monotonic ns)."""
-        if self.up.is_set():
+        if self.connected.is_set():
             self._idle.clear()
             self._wake.set()
 
@@ -104,7 +108,7 @@ class OpcUaLink:
             self.conversation.sampling_ns = 0 if self._polled else await self._subscribe(session)
             self._served = True
             self.down.clear()
-            self.up.set()
+            self.connected.set()
             log.info("device_regained", device=self.conversation.device, link=self.name)
             self.poke(self._clock().mono)
             while True:
@@ -157,8 +161,8 @@ class OpcUaLink:
 
     def _lose(self, why: str) -> None:
         """Everything Bad at once, whoever noticed first."""
-        if self.up.is_set() or self.conversation.state == "unknown":
-            self.up.clear()
+        if self.connected.is_set() or self.conversation.state == "unknown":
+            self.connected.clear()
             self.conversation.lost(self._clock(), why)
             log.warning("device_lost", device=self.conversation.device, link=self.name, why=why)
         self.down.set()

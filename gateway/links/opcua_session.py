@@ -21,7 +21,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from asyncua import Client, ua
 from asyncua.common.node import Node as RemoteNode
 from asyncua.common.subscription import Subscription
@@ -40,6 +39,7 @@ from devices.opcua import (
 )
 from devices.profile import Method, Profile
 from devices.quality import BAD_CONFIGURATION_ERROR
+from gateway.links.security import Security
 
 # The library writes a stack trace for what is an ordinary loss here; replies and our own log say it.
 logging.getLogger("asyncua.client").setLevel(logging.CRITICAL)
@@ -63,31 +63,6 @@ _CONNECTION_LOST = frozenset({
     0x80AE0000,     # BadConnectionClosed
 })
 
-
-class Security(msgspec.Struct, frozen=True, kw_only=True):
-    """How a link secures its channel; without being told otherwise it signs and encrypts.
-
-    ``policy``: "Aes256Sha256RsaPss", "Aes128Sha256RsaOaep", "Basic256Sha256", or "none", which must be written out.
-    ``server_certificate`` is pinned: one that is fetched at connect proves nothing. ``user``: "" for anonymous.
-    """
-
-    policy: str = "Aes256Sha256RsaPss"
-    mode: str = "SignAndEncrypt"
-    certificate: str = ""
-    private_key: str = ""
-    server_certificate: str = ""
-    user: str = ""
-    password: str = ""
-
-    def check(self) -> None:
-        """Raises ValueError when something that the policy needs is missing."""
-        missing = [name for name in ("certificate", "private_key", "server_certificate") if not getattr(self, name)]
-        if self.policy != "none" and missing:
-            raise ValueError(f"security {self.policy}: {', '.join(missing)} not given; write policy none to do without")
-
-
-SECURE = Security()
-NO_SECURITY = Security(policy="none")
 
 Notify = Callable[[str, tuple[Any, int, int]], None]
 

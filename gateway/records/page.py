@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
-from typing import Any
 
-from devices.quality import is_bad, is_good
-from devices.quality import name as quality_name
 from gateway.batch.lots import RARE_EARTHS
-from gateway.control.chain import Charged, IcpResult
-from gateway.control.machine import ENDED
-from gateway.records.report import BatchRecord
+from gateway.records import sections
+from gateway.records.record import BatchRecord
 from gateway.records.style import CSS
-from gateway.records.text import Cell, Raw, cell, clock, duration, element_order, entry_rows, gap, number, pm, short, table
+from gateway.records.text import clock, duration, element_order, pm, short
 from gateway.records.trends import Query, svgs
 
 CSP = (
@@ -32,43 +28,47 @@ CSP = (
 def page(record: BatchRecord, query: Query | None = None, roles: Mapping[str, str] | None = None) -> str:
     """The whole page. ``query``: of the history, for the trends; ``roles``: which tag is the unit's temperature, pH and so on."""
     plots = svgs(record, query, roles or {})
-    sections = (
-        _deviations(record),
-        _balance(record),
-        _plots(plots),
-        _timeline(record),
-        _states(record),
-        _analyses(record),
-        _charged(record),
-        _prompts(record),
-        _interlocks(record),
-        _alarms(record),
-        _setpoints(record),
-        _commands(record),
-        _outputs(record),
-        _lot(record),
-        _recipe(record),
-        _proof(record),
+    parts = (
+        sections.deviations(record),
+        sections.balance(record),
+        sections.plots(plots),
+        sections.timeline(record),
+        sections.states(record),
+        sections.analyses(record),
+        sections.charged(record),
+        sections.prompts(record),
+        sections.interlocks(record),
+        sections.alarms(record),
+        sections.setpoints(record),
+        sections.commands(record),
+        sections.outputs(record),
+        sections.lot(record),
+        sections.recipe(record),
+        sections.proof(record),
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>Batch record {escape(record.batch)}</title><style>{CSS}</style></head><body><main>"
-        f"{_head(record)}{_tiles(record)}{''.join(sections)}{_sign(record)}</main></body></html>"
+        f"{_head(record)}{_tiles(record)}{''.join(parts)}{_sign(record)}</main></body></html>"
     )
 
 
 def _head(record: BatchRecord) -> str:
+    """Which batch, where, when."""
+    end = clock(record.ended_utc) if record.ended_utc else "not ended"
     return (
         f"<header><h1><small>Batch record</small>{escape(record.batch)}</h1><p>{escape(record.unit)} · {escape(record.recipe)}<br>"
-        f"{clock(record.started_utc or record.created_utc)} to {clock(record.ended_utc) if record.ended_utc else 'not ended'} UTC</p></header>"
+        f"{clock(record.started_utc or record.created_utc)} to {end} UTC</p></header>"
     )
 
 
 def _tile(title: str, value: str, note: str = "", mark: str = "") -> str:
+    """One figure of the summary."""
     return f'<div class="tile {mark}"><b>{escape(title)}</b><span>{escape(value)}</span><i>{escape(note)}</i></div>'
 
 
 def _tiles(record: BatchRecord) -> str:
+    """The summary."""
     lot = record.lot
     unusual = len(record.deviations)
     mark = {"COMPLETE": "", "ABORTED": "failed", "STOPPED": "failed"}.get(record.state, "attention")
@@ -88,6 +88,7 @@ def _tiles(record: BatchRecord) -> str:
 
 
 def _element_tiles(record: BatchRecord) -> str:
+    """Extraction and recovery of each rare earth, ± 2u."""
     tiles: list[str] = []
     for element in element_order(record.balance):
         if element in RARE_EARTHS:
@@ -101,209 +102,8 @@ def _element_tiles(record: BatchRecord) -> str:
     return f'<div class="elements">{"".join(tiles)}</div>' if tiles else ""
 
 
-def _section(title: str, note: str, body: str) -> str:
-    extra = f"<small>{escape(note)}</small>" if note else ""
-    return f'<section><h2>{escape(title)}{extra}</h2><div class="sheet">{body}</div></section>'
-
-
-def _sheet(title: str, heads: Sequence[str], rows: Iterable[Sequence[Cell]], note: str = "", none: str = "None recorded.") -> str:
-    listed = list(rows)
-    return _section(title, note, table(heads, listed) if listed else f'<div class="none">{escape(none)}</div>')
-
-
-def _deviations(record: BatchRecord) -> str:
-    rows = [[clock(d.utc), str(d.seq), d.kind, d.text, d.who] for d in record.deviations]
-    return _sheet("Deviations", ["time", "#entry", "kind", "what", "who"], rows)
-
-
-def _balance(record: BatchRecord) -> str:
-    heads = [
-        "element",
-        "#in, kg",
-        "#liquor, kg",
-        "#cake, kg",
-        "#samples, kg",
-        "#losses, kg",
-        "#heel, kg",
-        "#leach extraction, %",
-        "#recovery, %",
-        "#closure, %",
-    ]
-    rows: list[Sequence[Cell]] = []
-    for element in element_order(record.balance):
-        found = record.balance[element]
-        row: list[Cell] = [element]
-        row += [pm(found[key], 2 * found[f"u_{key}"]) for key in ("in_kg", "liquor_kg", "cake_kg", "samples_kg", "losses_kg", "heel_kg")]
-        row += [pm(100 * found[key], 200 * found[f"u_{key}"]) for key in ("leach_extraction", "recovery")]
-        closure = pm(100 * found["closure"], 200 * found["u_closure"])
-        off = abs(found["closure"] - 1)
-        row.append(Raw(f'<span class="{"bad" if off > 0.05 else "warn" if off > 0.03 else ""}">{closure}</span>'))
-        rows.append(row)
-    return _sheet(
-        "Balance per element",
-        heads,
-        rows,
-        "± 2u (k = 2, about 95 %); in = liquor + cake + samples + losses + heel; accepted 95 to 105 %",
-        "No balance has been computed for this batch.",
-    )
-
-
-def _plots(plots: Sequence[str]) -> str:
-    if not plots:
-        return ""
-    note = "shaded: phases; ochre: held; red: no good value, nothing drawn"
-    body = "".join(f'<div class="sheet">{svg}</div>' for svg in plots)
-    return f'<section class="plots"><h2>Trends<small>{note}</small></h2>{body}</section>'
-
-
-def _timeline(record: BatchRecord) -> str:
-    """One row per stretch of work; the state a step ended in stands beside the state it was in."""
-    ended = {(span.name, span.start_utc): span for span in record.steps if span.state in ENDED}
-    rows: list[Sequence[Cell]] = []
-    for span in record.steps:
-        if span.state not in ("IDLE", *ENDED):
-            end = ended.get((span.name, span.end_utc))
-            state = f"{span.state} → {end.state}" if end is not None else span.state
-            report = ", ".join(f"{key} {number(value)}" for key, value in span.report.items())
-            cause = span.cause or (end.cause if end is not None else "")
-            rows.append([clock(span.start_utc), span.name, span.phase, state, duration(span.minutes(record.until_utc)), cause, report])
-    return _sheet("Steps", ["start", "step", "phase", "state", "#duration", "cause", "report"], rows)
-
-
-def _states(record: BatchRecord) -> str:
-    rows = [
-        [clock(s.start_utc), s.state, "" if s.state in ENDED else duration(s.minutes(record.until_utc)), s.cause, s.who]
-        for s in record.states
-    ]
-    holds = [[clock(s.start_utc), duration(s.minutes(record.until_utc)), s.cause, s.who] for s in record.holds]
-    return _sheet("States of the batch", ["since", "state", "#duration", "cause", "who"], rows) + _sheet(
-        "Holds", ["since", "#duration", "reason", "ended by"], holds
-    )
-
-
-def _analyses(record: BatchRecord) -> str:
-    results = [stored.entry for stored in record.results if isinstance(stored.entry, IcpResult)]
-    units = list(dict.fromkeys(result.unit for result in results)) or ["g/L"]
-    figures = "".join(_analyses_in(unit, [result for result in results if result.unit == unit]) for unit in units)
-    rows: list[Sequence[Cell]] = []
-    for result in results:
-        qc = ", ".join(f"{key} {number(value)}" for key, value in result.qc.items())
-        rows.append([clock(result.measured_utc), clock(result.taken_utc), result.sample, result.purpose, _quality(result.quality), qc])
-    return figures + (
-        _sheet("Quality control of the analyses", ["measured", "taken", "sample", "purpose", "quality", "QC"], rows) if rows else ""
-    )
-
-
-def _quality(code: int) -> Raw:
-    """The name of a quality, marked where it is not good."""
-    mark = "" if is_good(code) else "bad" if is_bad(code) else "warn"
-    return Raw(f'<span class="{mark}">{escape(quality_name(code))}</span>')
-
-
-def _analyses_in(unit: str, results: Sequence[IcpResult]) -> str:
-    """Results of one unit; solids are shown in per cent."""
-    scale, shown = (100.0, "% of dry") if unit == "kg/kg" else (1.0, unit)
-    elements = element_order({element for result in results for element in result.values})
-    rows: list[Sequence[Cell]] = []
-    for result in results:
-        figures = [gap(result.values[e] * scale, 2 * scale * result.u.get(e, 0.0)) if e in result.values else "" for e in elements]
-        rows.append([clock(result.taken_utc), result.sample, result.purpose, *figures, _quality(result.quality)])
-    heads = ["taken", "sample", "purpose", *(f"#{element}" for element in elements), "quality"]
-    return _sheet(f"ICP results, {shown}", heads, rows, "± 2u")
-
-
-def _charged(record: BatchRecord) -> str:
-    rows: list[Sequence[Cell]] = []
-    for stored in record.charged:
-        if isinstance(stored.entry, Charged):
-            e = stored.entry
-            rows.append([clock(stored.utc), str(stored.seq), e.direction, e.material, pm(e.amount, 2 * e.u), e.unit, e.source, e.lot])
-    return _sheet("Charged and drawn", ["time", "#entry", "direction", "material", "#amount ± 2u", "unit", "source", "lot"], rows)
-
-
-def _prompts(record: BatchRecord) -> str:
-    rows = [
-        [clock(q.asked_utc), q.text, q.answer or "open", clock(q.answered_utc) if q.answered_utc else "", q.who] for q in record.prompts
-    ]
-    return _sheet("Prompts and answers", ["asked", "question", "answer", "answered", "who"], rows)
-
-
-def _interlocks(record: BatchRecord) -> str:
-    return _sheet("Interlocks", *entry_rows(record.interlocks, ("interlock", "event", "first_out", "cause", "inputs", "who", "why")))
-
-
-def _alarms(record: BatchRecord) -> str:
-    return _sheet("Alarms", *entry_rows(record.alarms, ("alarm", "priority", "was", "now", "value", "who", "why")))
-
-
-def _setpoints(record: BatchRecord) -> str:
-    return _sheet(
-        "Modes and setpoints",
-        *entry_rows(record.setpoints, ("loop", "was", "mode", "setpoint_was", "setpoint", "ramp_per_min", "out", "owner", "cause")),
-    )
-
-
-def _commands(record: BatchRecord) -> str:
-    columns = ("who", "role", "verb", "target", "arguments", "outcome", "reason", "why")
-    return _sheet("Commands", *entry_rows(record.commands, columns), note="refused ones too")
-
-
-def _outputs(record: BatchRecord) -> str:
-    failed = _sheet("Writes that failed", *entry_rows(record.writes, ("tag", "wanted", "outcome", "readback", "detail")))
-    lost = _sheet("Devices lost and regained", *entry_rows(record.devices, ("device", "event", "detail")))
-    wanted = _sheet("Outputs", *entry_rows(record.outputs, ("tag", "was", "wanted", "owner", "cause")))
-    return failed + lost + wanted
-
-
-def _pairs(pairs: Iterable[tuple[str, Any]]) -> str:
-    return "<dl>" + "".join(f"<dt>{escape(key)}</dt><dd>{cell(value)}</dd>" for key, value in pairs) + "</dl>"
-
-
-def _lot(record: BatchRecord) -> str:
-    lot = dict(record.lot)
-    assay = lot.pop("assay", {})
-    origin = lot.pop("origin", {})
-    facts = [
-        (key.replace("_", " "), value if isinstance(value, str) else number(value)) for key, value in lot.items() if value not in ("", None)
-    ]
-    facts += [(f"origin: {step}", country) for step, country in origin.items()]
-    rows = [[element, pm(100 * a["fraction"], 200 * a["fraction"] * a["u_rel"]), str(a.get("method", ""))] for element, a in assay.items()]
-    return _section("Lot", "as frozen when the batch was created", _pairs(facts)) + _sheet(
-        "Assay", ["element", "#of the dry lot, % ± 2u", "method"], rows
-    )
-
-
-def _recipe(record: BatchRecord) -> str:
-    formula = record.control_recipe.get("formula", {})
-    rows: list[Sequence[Cell]] = []
-    for key, item in formula.items():
-        plain = not isinstance(item, Mapping)
-        rows.append(
-            [
-                key,
-                number(item if plain else item.get("value")),
-                "" if plain else str(item.get("unit", "")),
-                "" if plain else str(item.get("description", "")),
-            ]
-        )
-    return _sheet("Control recipe: formula", ["name", "#value", "unit", "meaning"], rows, f"{record.recipe}, hash {record.recipe_hash}")
-
-
-def _proof(record: BatchRecord) -> str:
-    software = ", ".join(f"{key} {value}" for key, value in record.software.items())
-    facts: list[tuple[str, Any]] = [
-        ("entries of this batch", f"{record.first_seq} to {record.last_seq}"),
-        ("journal head", Raw(f"entry {record.journal_seq}, <code>{escape(record.journal_head)}</code>")),
-        ("proof", Raw("<code>lagan record verify DIR</code> walks every entry and compares the end with the head anchor")),
-        ("software", f"lagan {record.version}{'; ' + software if software else ''}"),
-        ("configuration digest", Raw(f"<code>{escape(record.config_digest)}</code>")),
-        ("time source", record.clock),
-        ("created", f"{clock(record.created_utc)} by {record.created_by}"),
-    ]
-    return _section("Where this comes from", "folded from the journal; nothing is entered by hand", _pairs(facts))
-
-
 def _sign(record: BatchRecord) -> str:
+    """Room for two signatures."""
     return (
         '<div class="sign"><p>Operator, date</p><p>Reviewed by, date</p></div>'
         f"<footer>{escape(record.batch)} · all times UTC · journal entry {record.journal_seq}, head {short(record.journal_head)}</footer>"

@@ -19,7 +19,9 @@ Point = tuple[float, float, bool]
 
 
 class Curve(msgspec.Struct, frozen=True):
-    """One line. ``axis``: left or right; ``dashed`` for a setpoint (drawn in steps); ``dots`` for single results, with ``u`` (2u bars) beside them."""
+    """One line. ``axis``: left or right; ``dashed`` for a setpoint (drawn in steps); ``dots`` for single
+    results, with ``u`` beside them: half the length of each one's bar.
+    """
 
     label: str
     unit: str

@@ -7,19 +7,34 @@ Roles: temperature, setpoint, ph, acid_total, acid_rate, lel. A role without a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from devices.quality import is_bad, is_good
 from gateway.control.chain import IcpResult
 from gateway.control.machine import ENDED
-from gateway.history.rows import Series
 from gateway.records.plot import Band, Curve, Point, plot
-from gateway.records.report import BatchRecord
+from gateway.records.record import BatchRecord
 
 HOUR = 3_600_000_000_000
 POINTS = 800
 
-Query = Callable[[str, int, int, int], Series]
+
+
+class Samples(Protocol):
+    """What a history answers: UTC ns, values, qualities, of equal length."""
+
+    @property
+    def times(self) -> Sequence[int]: ...
+
+    @property
+    def values(self) -> Sequence[float]: ...
+
+    @property
+    def qualities(self) -> Sequence[int]: ...
+
+
+Query = Callable[[str, int, int, int], Samples]  # tag, start and end (UTC ns), most points
 
 # title, then for each curve: role, label, unit, axis, dashed, colour
 PLOTS: list[tuple[str, list[tuple[str, str, str, str, bool, int]]]] = [
@@ -67,7 +82,7 @@ def svgs(record: BatchRecord, query: Query | None, roles: Mapping[str, str]) -> 
     return drawn
 
 
-def points(series: Series, zero: int) -> list[Point]:
+def points(series: Samples, zero: int) -> list[Point]:
     """Samples on the batch's clock; what is not Bad is drawn."""
     columns = zip(series.times, series.values, series.qualities, strict=True)
     return [((ts - zero) / HOUR, value, not is_bad(quality)) for ts, value, quality in columns]

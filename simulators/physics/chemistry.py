@@ -139,8 +139,8 @@ _THIRD: Final = 1.0 / 3.0
 class Chemistry:
     """The reactions of one vessel. `step` changes `liquor` and `solid` in place and leaves gas and heat in its attributes.
 
-    `hydrogen_mol`, `oxygen_mol` (given off; negative when air's oxygen is taken up), `heat_kj` (released) of the last step; `rates` belongs to
-    the feed; `saturation` is Omega of the leach's iron oxide.
+    `hydrogen_mol`, `oxygen_mol` (given off; negative when air's oxygen is taken up), `heat_kj` (released) of the last step; `rates` belongs
+    to the feed; `saturation` is Omega of the leach's iron oxide.
     """
 
     __slots__ = ("_ks_f", "_ks_h", "_t", "_thermal", "heat_kj", "hydrogen_mol", "oxygen_mol", "rates", "saturation", "speciation")
@@ -197,7 +197,7 @@ class Chemistry:
                 self._precipitate_iron(liquor, solid, FERRIHYDRITE, self._thermal[1], omega_f, budget, dt_min)
         if s.ph > HYDROXIDE_ONSET_PH or sum(solid[HYDROXIDE:INERT]) > 1e-9:
             self._precipitate_hydroxides(liquor, solid, volume_l, a_h, budget, dt_min)
-        if solid[FERRIHYDRITE] > 1e-6:
+        if solid[FERRIHYDRITE] > 1e-6 or solid[SORBED] > 1e-9:
             self._sorb(liquor, solid, s.ph, budget, dt_min)
         self._dissolve(liquor, solid, charged, temperature_c, mixing, omega_h, omega_f, budget, dt_min)
         self._oxidise(liquor, solid, volume_l, oxygen, dt_s)

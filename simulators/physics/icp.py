@@ -6,8 +6,8 @@
     result.conc["Nd"], result.rsd_pct["Nd"], result.flags
 
 Concentrations of streams are g/L, at the torch mg/L. A reading = (true / dilution + carry-over + interference) x sensitivity(drift)
-x noise, three times; sensitivity is what the last calibration believed it to be. The instrument has no clock: `elapse` moves its drift, the cycle's
-durations are data. Source: domain brief 5; lines and detection limits there, K-high/K-med.
+x noise, three times; sensitivity is what the last calibration believed it to be. The instrument has no clock: `elapse` moves its drift,
+the cycle's durations are data. Source: domain brief 5; lines and detection limits there, K-high/K-med.
 """
 
 from math import isnan, sqrt
@@ -155,7 +155,7 @@ class Icp:
                 flags.append(f"{e} over range")
             elif mean < self.limits.quantitation_per_detection * detection:
                 flags.append(f"{e} below LOQ")
-            elif not isnan(rsd[e]) and rsd[e] > 100.0 * self.limits.replicate_rsd and mean > 20.0 * detection:
+            elif not isnan(rsd[e]) and rsd[e] > 100.0 * self.limits.replicate_rsd and mean > 100.0 * detection:
                 flags.append(f"{e} replicates")
         self.samples_since_ccv += 1
         if self.samples_since_ccv > self.limits.ccv_every:
@@ -219,7 +219,7 @@ class Icp:
         for e in ELEMENTS:
             level = seen[e]
             detection = DETECTION_MG_L[e]
-            rsd = p.rsd if level > 100.0 * detection else p.rsd_low
+            rsd = p.rsd + (p.rsd_low - p.rsd) * min(1.0, 20.0 * detection / level) if level > 0.0 else p.rsd_low
             scale = self._sensitivity[e] / self._believed[e] * self.fault
             sigma = sqrt((rsd * level) ** 2 + (detection / 3.0) ** 2)
             out[e] = tuple(max(0.0, (level + self._random.gauss(0.0, sigma)) * scale) for _ in range(p.replicates))

@@ -41,6 +41,7 @@ HCL_VAPOUR_KJ: Final = 74.9
 _N_VALVES: Final = len(var.ON_OFF)
 _DELAY_CELLS: Final = 8
 _AGITATOR_MIN_L: Final = 120.0  # impeller covered: assumed
+_IDLE_S: Final = 1.99
 _JACKET_KJ_M3: Final = 1000.0 * CP_WATER
 
 
@@ -61,6 +62,7 @@ class LeachTank:
         self.wall_c = self.jacket_c = self.jacket_in_c = ambient_c
         self.delay = [ambient_c] * _DELAY_CELLS
         self._delay_s = 0.0
+        self._idle_s = 0.0
         self.jacket_m3_h = self.cold_m3_h = 0.0
         self.foam_m = self.lel_pct = self.vent_hcl_mol = 0.0
         self.h2_nm3_h = 0.0
@@ -90,15 +92,20 @@ class LeachTank:
         self.contents.heat_kj += sensible + stock.excess_kj * litres
         self.external_kj += sensible + stock.enthalpy_kj * litres
 
+    def set_feed(self, feed: Feed) -> None:
+        """Rate constants and particle size of what lies in the tank; the last profile charged stands for all (assumed)."""
+        self.d50_um = feed.d50_um
+        self.chemistry.rates.set_feed(PROFILES[feed.profile], feed.d50_um)
+
     def add_solids(self, solid: list[float], water_mol: float, feed: Feed) -> None:
         """Feed falls in, at ambient temperature, with its moisture."""
         c = self.contents
         mass = dot(solid, SOLID_MASS_KG)
         if c.solid_kg < 1e-3 or feed.profile != self.chemistry.rates.profile.name:
-            self.d50_um = feed.d50_um
-        else:  # size of a blend: by mass
+            self.set_feed(feed)
+        elif abs(feed.d50_um - self.d50_um) > 0.01:  # size of a blend: by mass
             self.d50_um += (feed.d50_um - self.d50_um) * mass / (c.solid_kg + mass)
-        self.chemistry.rates.set_feed(PROFILES[feed.profile], self.d50_um)
+            self.chemistry.rates.set_feed(PROFILES[feed.profile], self.d50_um)
         heat = (CP_SOLID * mass + CP_LIQUOR_WATER * water_mol) * (self.ambient_c - T_REF_C)
         c.liquor[WATER] += water_mol
         for i, n in enumerate(solid):
@@ -189,12 +196,24 @@ class LeachTank:
             self.waiting_s += dt_s
             if self.waiting_s >= self.p.chemistry_period_s - 1e-9:
                 self._react()
+        elif self._idle_s + dt_s < _IDLE_S:
+            self._idle_s += dt_s
+            self._rest()
+            return
+        dt_s += self._idle_s
+        self._idle_s = 0.0
         self._heat(v, dt_s, site, wet)
         self._breathe(v, dt_s, site, wet)
         self.spilt = None
         if c.liquor_l + c.solid_l > self.p.capacity_l:
             over = 1.0 - self.p.capacity_l / (c.liquor_l + c.solid_l)
             self.spilt = self.take(over, over)
+
+    def _rest(self) -> None:
+        """An empty tank is looked after every 2 s only; meanwhile nothing leaves it."""
+        self.gas_out = (0.0, 0.0, 0.0)
+        self.vapour_mol = self.vent_hcl_mol = self.air_in_mol = self.nitrogen_mol = 0.0
+        self.spilt = None
 
     def _react(self) -> None:
         c, p = self.contents, self.p

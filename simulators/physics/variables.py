@@ -1,6 +1,7 @@
 """The physical variables of the line by name: what instruments and outputs are bound to.
 
-One table; offsets within a block are its order. A row is (name, unit of measure, direction); `in` is written by a device's output or a fault, `out` is computed. Switches are 0.0 / 1.0.
+One table; offsets within a block are its order. A row is (name, unit of measure, direction); `in` is written by a device's output or a
+fault, `out` is computed. Switches are 0.0 / 1.0.
 """
 
 from typing import Final

@@ -19,7 +19,9 @@ def point(kind: Kind, **facts: object) -> Point:
 
 
 @given(kind=st.sampled_from(list(INTEGER_RANGES)), order=ORDERS, scale=SCALES, offset=st.sampled_from([0.0, 4.0, -10.0]), data=st.data())
-def test_an_integer_point_carries_a_value_to_the_nearest_step(kind: Kind, order: WordOrder, scale: float, offset: float, data: st.DataObject):
+def test_an_integer_point_carries_a_value_to_the_nearest_step(
+    kind: Kind, order: WordOrder, scale: float, offset: float, data: st.DataObject,
+):
     low, high = (max(end, -(1 << 50)) if end < 0 else min(end, 1 << 50) for end in INTEGER_RANGES[kind])
     steps = data.draw(st.integers(low, high))
     wanted = steps * scale + offset
@@ -48,7 +50,8 @@ def test_a_bit_is_found_in_its_register_whatever_the_other_bits_say(bit: int, wo
 
 @pytest.mark.parametrize(
     ("order", "registers"),
-    [(WordOrder.ABCD, (0x3F9D, 0xF3B6)), (WordOrder.CDAB, (0xF3B6, 0x3F9D)), (WordOrder.BADC, (0x9D3F, 0xB6F3)), (WordOrder.DCBA, (0xB6F3, 0x9D3F))],
+    [(WordOrder.ABCD, (0x3F9D, 0xF3B6)), (WordOrder.CDAB, (0xF3B6, 0x3F9D)), (WordOrder.BADC, (0x9D3F, 0xB6F3)),
+     (WordOrder.DCBA, (0xB6F3, 0x9D3F))],
 )
 def test_the_four_word_orders_are_those_of_the_manuals(order: WordOrder, registers: tuple[int, int]):
     assert encode(point(Kind.FLOAT32), order, struct.unpack(">f", b"\x3f\x9d\xf3\xb6")[0]) == registers

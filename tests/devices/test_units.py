@@ -25,7 +25,8 @@ def test_percent_of_the_explosion_limit_is_shown_as_such_although_its_code_is_pe
 
 @pytest.mark.parametrize(
     ("value", "from_", "to", "expected"),
-    [(1, "m3/h", "L/min", 1000 / 60), (45, "L/h", "L/min", 0.75), (25, "degC", "degC", 25), (1, "bar", "mbar", 1000), (60, "kg/h", "kg/min", 1),
+    [(1, "m3/h", "L/min", 1000 / 60), (45, "L/h", "L/min", 0.75), (25, "degC", "degC", 25),
+     (1, "bar", "mbar", 1000), (60, "kg/h", "kg/min", 1),
      (1, "g/L", "kg/m3", 1), (10, "mS/cm", "uS/cm", 10_000), (50, "%", "kg/kg", 0.5), (1, "kW", "W", 1000), (1, "h", "s", 3600)],
 )
 def test_a_value_means_the_same_in_both_units(value: float, from_: str, to: str, expected: float):

@@ -82,6 +82,7 @@ def test_equal_runs_end_at_the_same_head_whatever_the_committer(tmp_path: Path) 
     journals[2].close()
 
 
+@pytest.mark.fault("S09")
 def test_a_slow_disk_gathers_entries_into_one_commit_and_the_scan_never_waits() -> None:
     journal = GatedJournal()
     committer = ThreadCommitter(journal)

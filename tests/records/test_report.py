@@ -49,13 +49,17 @@ def told(*entries: Any) -> MemoryJournal:
 
 
 def created(batch: str = "B1", lot: dict[str, Any] | None = None) -> BatchCreated:
-    return BatchCreated(batch=batch, unit="R-101", recipe="R 1.0", recipe_hash="ab" * 32, control_recipe={}, lot=lot or {"lot": "L1"}, who="x")
+    return BatchCreated(
+        batch=batch, unit="R-101", recipe="R 1.0", recipe_hash="ab" * 32, control_recipe={}, lot=lot or {"lot": "L1"}, who="x"
+    )
 
 
 # --- the fold ---------------------------------------------------------------------------------------------------------------
 def test_the_list_names_every_batch_with_its_state() -> None:
     assert [(row.batch, row.unit, row.owner, row.state) for row in batch_list(synthetic())] == [
-        ("B-OTHER", "R-102", "Someone else", "RUNNING"), (BATCH, "R-101", "DNA Link", "COMPLETE")]
+        ("B-OTHER", "R-102", "Someone else", "RUNNING"),
+        (BATCH, "R-101", "DNA Link", "COMPLETE"),
+    ]
 
 
 def test_the_record_says_which_journal_it_stands_on(record: BatchRecord) -> None:
@@ -85,7 +89,11 @@ def test_the_first_out_interlock_stands_first_among_the_trips(record: BatchRecor
 def test_refused_commands_are_in_the_record(record: BatchRecord) -> None:
     commands = [s.entry for s in record.commands if isinstance(s.entry, CommandReceived)]
     assert [(c.verb, c.outcome) for c in commands] == [
-        ("start", "accepted"), ("set_setpoint", "refused"), ("bypass", "refused"), ("restart", "accepted")]
+        ("start", "accepted"),
+        ("set_setpoint", "refused"),
+        ("bypass", "refused"),
+        ("restart", "accepted"),
+    ]
 
 
 def test_another_units_alarm_and_what_came_after_the_end_are_not(record: BatchRecord) -> None:
@@ -100,18 +108,33 @@ def test_every_step_has_its_duration_and_report(record: BatchRecord) -> None:
 
 
 def test_stages_of_one_state_are_one_stretch_of_time() -> None:
-    step = {"batch": "B1", "step": "acid", "phase": "DOSE_ACID"}
-    found = batch_record(told(created(), StepState(**step, was="IDLE", now="RUNNING"),
-                              StepState(**step, was="RUNNING", now="RUNNING", stage="slow", report={"amount_l": 3}),
-                              StepState(**step, was="RUNNING", now="COMPLETE")), "B1")
+    step: dict[str, Any] = {"batch": "B1", "step": "acid", "phase": "DOSE_ACID"}
+    found = batch_record(
+        told(
+            created(),
+            StepState(**step, was="IDLE", now="RUNNING"),
+            StepState(**step, was="RUNNING", now="RUNNING", stage="slow", report={"amount_l": 3}),
+            StepState(**step, was="RUNNING", now="COMPLETE"),
+        ),
+        "B1",
+    )
     assert [(span.state, span.report) for span in found.steps] == [("RUNNING", {"amount_l": 3}), ("COMPLETE", {})]
 
 
 def test_a_question_is_paired_with_its_answer_and_an_open_one_stays_open() -> None:
-    found = batch_record(told(created(), Prompted(batch="B1", prompt="p", event="asked", text="Lid closed?"),
-                              Prompted(batch="B1", prompt="p", event="answered", answer="yes", who="x"),
-                              Prompted(batch="B1", prompt="p", event="asked", text="Lid still closed?")), "B1")
-    assert [(q.text, q.answer, bool(q.answered_utc)) for q in found.prompts] == [("Lid closed?", "yes", True), ("Lid still closed?", "", False)]
+    found = batch_record(
+        told(
+            created(),
+            Prompted(batch="B1", prompt="p", event="asked", text="Lid closed?"),
+            Prompted(batch="B1", prompt="p", event="answered", answer="yes", who="x"),
+            Prompted(batch="B1", prompt="p", event="asked", text="Lid still closed?"),
+        ),
+        "B1",
+    )
+    assert [(q.text, q.answer, bool(q.answered_utc)) for q in found.prompts] == [
+        ("Lid closed?", "yes", True),
+        ("Lid still closed?", "", False),
+    ]
 
 
 def test_deviations_gather_what_was_not_as_planned(record: BatchRecord) -> None:
@@ -168,13 +191,22 @@ def test_the_page_is_well_formed_and_needs_nothing_from_anywhere(shown: str) -> 
 
 
 def test_the_page_shows_the_tiles_the_plots_and_the_proof(shown: str, record: BatchRecord) -> None:
-    for text in ("COMPLETE", "DNAL-2026-0147", "DNA Link", "leach extraction", record.journal_head, "Temperature", "% LEL", "hours from start"):
+    for text in (
+        "COMPLETE",
+        "DNAL-2026-0147",
+        "DNA Link",
+        "leach extraction",
+        record.journal_head,
+        "Temperature",
+        "% LEL",
+        "hours from start",
+    ):
         assert text in shown
     assert shown.count("<svg") == 5
 
 
 def test_where_the_transmitter_was_lost_nothing_is_drawn(shown: str) -> None:
-    temperature = shown[shown.index("<svg"):shown.index("</svg>")]
+    temperature = shown[shown.index("<svg") : shown.index("</svg>")]
     assert temperature.count('class="hole"') == 1
     line = re.search(r'class="line c0" d="([^"]*L[^"]*)"', temperature)
     assert line is not None
@@ -186,14 +218,18 @@ HOSTILE = "<script>alert(1)</script>\"'&<img src=x>"
 
 def test_whatever_a_person_or_a_device_wrote_is_shown_as_text() -> None:
     lot = {**LOT, "owner": HOSTILE, "alloy": HOSTILE, "assay": {HOSTILE: {"fraction": 0.1, "u_rel": 0.01, "method": HOSTILE}}}
-    step = {"batch": HOSTILE, "step": HOSTILE, "phase": HOSTILE}
+    step: dict[str, Any] = {"batch": HOSTILE, "step": HOSTILE, "phase": HOSTILE}
     figures = dict.fromkeys(ElementBalance.__struct_fields__, 0.5)
     journal = told(
-        created(HOSTILE, lot), BatchState(batch=HOSTILE, was="IDLE", now="RUNNING", cause=HOSTILE, who=HOSTILE),
+        created(HOSTILE, lot),
+        BatchState(batch=HOSTILE, was="IDLE", now="RUNNING", cause=HOSTILE, who=HOSTILE),
         StepState(**step, was="IDLE", now="RUNNING", cause=HOSTILE, report={HOSTILE: HOSTILE}),
         CommandReceived(verb=HOSTILE, target=HOSTILE, who=HOSTILE, arguments={HOSTILE: HOSTILE}),
         InterlockChanged(interlock=HOSTILE, event="tripped", cause=HOSTILE, inputs={HOSTILE: [HOSTILE]}),
-        Prompted(batch=HOSTILE, prompt="p", event="asked", text=HOSTILE), Note(text=HOSTILE), Balance(batch=HOSTILE, elements={HOSTILE: figures}))
+        Prompted(batch=HOSTILE, prompt="p", event="asked", text=HOSTILE),
+        Note(text=HOSTILE),
+        Balance(batch=HOSTILE, elements={HOSTILE: figures}),
+    )
     found = Page(page(batch_record(journal, HOSTILE)))
     assert not {"script", "img"} & set(found.tags)
     assert found.open == []
@@ -204,10 +240,17 @@ def test_a_batch_that_has_only_just_been_created_has_a_page() -> None:
 
 
 # --- figures and plots --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("value, reach, text", [
-    (98.5234, 0.1432, "98.52 ± 0.14"), (13.68, 0.29, "13.68 ± 0.29"), (0.12, 0.0025, "0.1200 ± 0.0025"), (101.3, 12.4, "101 ± 12"),
-    (5.0, 0.0, "5"), (float("nan"), 1.0, "unknown"),
-])
+@pytest.mark.parametrize(
+    "value, reach, text",
+    [
+        (98.5234, 0.1432, "98.52 ± 0.14"),
+        (13.68, 0.29, "13.68 ± 0.29"),
+        (0.12, 0.0025, "0.1200 ± 0.0025"),
+        (101.3, 12.4, "101 ± 12"),
+        (5.0, 0.0, "5"),
+        (float("nan"), 1.0, "unknown"),
+    ],
+)
 def test_a_figure_is_rounded_to_what_is_known(value: float, reach: float, text: str) -> None:
     assert pm(value, reach) == text
 

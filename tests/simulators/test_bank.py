@@ -17,7 +17,8 @@ from simulators.bank import Bank
 SECOND = 1_000_000_000
 RW = Access.READ_WRITE
 PROFILE = Profile(
-    name="device", maker="none", model="none", protocol="modbus", source="assumed", verified=Verified.ASSUMED, limits=Limits(gap=2, read_registers=20),
+    name="device", maker="none", model="none", protocol="modbus", source="assumed", verified=Verified.ASSUMED,
+    limits=Limits(gap=2, read_registers=20),
     points=(
         Point("a", Table.INPUT, 100, Kind.FLOAT32, order=WordOrder.CDAB),
         Point("b", Table.INPUT, 104, Kind.INT16, scale=0.1, not_available=(-32768,)),
@@ -35,7 +36,8 @@ PROFILE = Profile(
         Point("switch", Table.DISCRETE, 8, Kind.BIT),
     ),
     blocks=(Block(Table.INPUT, 199, 4),),
-    watchdog=Watchdog(timeout_s=3.0, actions={"valve": CommLoss.ZERO, "pump": CommLoss.HOLD, "out": CommLoss.PRESET}, presets={"out": 12.5}),
+    watchdog=Watchdog(timeout_s=3.0, actions={"valve": CommLoss.ZERO, "pump": CommLoss.HOLD, "out": CommLoss.PRESET},
+                      presets={"out": 12.5}),
 )
 
 
@@ -94,8 +96,8 @@ def test_only_what_is_declared_can_be_read_and_only_whole_blocks(function: int, 
 @pytest.mark.parametrize(("function", "address", "values", "exception"), [
     (6, 0, (500,), None), (6, 0, (1001,), 3), (6, 0, (0xFFFF,), 3), (6, 0, (0x1_0000,), 3), (16, 0, (1, 0, 7), None), (6, 1, (5,), 2),
     (16, 1, (0, 7), None), (16, 0, (1001, 0, 7), 3), (6, 4, (1,), 2), (16, 3, (1, 1), 2), (6, 3, (1,), None), (6, 9, (1,), 2),
-    (6, 5, (0x0201,), None), (5, 3, (1,), None), (5, 3, (2,), 3), (15, 3, (1, 1), None), (15, 3, (1, 1, 1), 2), (22, 0, (1,), 1), (16, 0, (), 3),
-    (5, 3, (1, 1), 3),
+    (6, 5, (0x0201,), None), (5, 3, (1,), None), (5, 3, (2,), 3), (15, 3, (1, 1), None), (15, 3, (1, 1, 1), 2), (22, 0, (1,), 1),
+    (16, 0, (), 3), (5, 3, (1, 1), 3),
 ])
 def test_a_write_is_done_whole_or_refused(function: int, address: int, values: tuple[int, ...], exception: int | None):
     bank = Bank(PROFILE)
@@ -115,7 +117,7 @@ def test_a_function_the_device_lacks_is_refused_and_one_memory_may_have_one_door
 
 def test_the_blocks_that_the_planner_makes_are_answered():
     bank = Bank(PROFILE)
-    wanted = [p for p in PROFILE.points if p.access is not Access.WRITE and p.kind is not Kind.ASCII and p.name != "fixed"]
+    wanted = [p for p in PROFILE.points if p.access is not Access.WRITE and p.kind is not Kind.ASCII and p.address not in (4, 5)]
     for block in plan(PROFILE, wanted):
         assert isinstance(ask(bank, block.function, block.address, block.count), bytes)
 
@@ -186,7 +188,8 @@ def test_a_device_shows_the_identity_its_profile_names():
     assert Bank(replace(PROFILE, identity=("fixed", 4711))).raw("fixed") == 4711
 
 
-@given(st.sampled_from([1, 2, 3, 4, 5, 6, 7, 15, 16]), st.integers(0, 0xFFFF), st.integers(0, 0xFFFF), st.lists(st.integers(0, 0xFFFF), max_size=5))
+@given(st.sampled_from([1, 2, 3, 4, 5, 6, 7, 15, 16]), st.integers(0, 0xFFFF), st.integers(0, 0xFFFF),
+       st.lists(st.integers(0, 0xFFFF), max_size=5))
 def test_every_request_is_answered_or_refused_never_failed(function: int, address: int, count: int, values: list[int]):
     bank = Bank(PROFILE)
     answer = ask(bank, function, address, count)

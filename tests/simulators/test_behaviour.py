@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from devices.exchange import Read
 from devices.instruments import PROFILES
 from devices.modbus import plan
 from devices.profile import Access, Kind
@@ -32,13 +33,11 @@ class RememberingBank(Bank):
 def quality(bank: Bank, name: str) -> int:
     """How a gateway judges one point of the bank now."""
     profile = bank.profile
-    blocks = [(block, block.compile()) for block in plan(profile, [profile.point(name)])]
-    found = -1
-    for block, decoder in blocks:
-        memory = bank._memory[block.table]  # pyright: ignore[reportPrivateUsage]
-        _, qualities = decoder.decode(memory.read(block.address, block.count))
-        found = qualities[0] if qualities else found
-    return found
+    found: list[int] = []
+    for block in plan(profile, [profile.point(name)]):
+        reply = bank.answer(Read(bank.unit_id, block.function, block.address, block.count), now=0)
+        found += block.compile().decode(reply.payload)[1]
+    return found[0]
 
 
 def drive(*words: int) -> tuple[Acs580, RememberingBank, dict[str, float]]:

@@ -61,10 +61,11 @@ class Device:
             return Reply(request, document={name: self.results.get(name[8:])})
         return Reply(request, document={name: (self.values[name], GOOD, 7) for name in request.names})
 
-    def publish(self, child: str, sample: str, *, batch: str = "B-1", run: str, nd: float = 10.0, stopped: int = 900, **qc: str) -> None:
+    def publish(self, child: str, sample: str, *, batch: str = "B-1", run: str, nd: float = 10.0, stopped: int = 900,
+                qc: dict[str, str] | None = None) -> None:
         self.results[child] = {
             "SupervisoryJobId": batch, "SupervisoryTaskId": sample, "DeviceProgramRunId": run, "Started": 600, "Stopped": stopped,
-            "Samples": ({"SampleId": sample},), "Properties": {**GOOD_QC, **qc, "unit": "g/L"},
+            "Samples": ({"SampleId": sample},), "Properties": {**GOOD_QC, **(qc or {}), "unit": "g/L"},
             "VariableSet": {"Nd": (nd, GOOD), "Pr": (3.0, GOOD), "Dy": (1.0, GOOD), "Tb": (0.2, GOOD), "Nd.u": (0.1, GOOD)},
         }
         self.values |= {"result_version": str(int(self.values["result_version"]) + 1), "state": "Stopped"}
@@ -166,6 +167,7 @@ def test_a_write_goes_out_once_and_ends_in_one_outcome(reply: dict[str, Any], re
     each.write(2, 1.0, at(0).mono, at(3).mono)
     request = each.due(at(0).mono)
     assert request == WriteNode("qc_fail", True)
+    assert request is not None
     each.absorb(Reply(request, **reply), at(1))
     assert [(outcome.tag, outcome.result) for outcome in each.outcomes] == [(2, result)]
     assert not isinstance(each.due(at(1).mono), WriteNode)
@@ -327,7 +329,7 @@ def test_a_failed_quality_check_is_never_silently_good(qc: dict[str, str], good:
     each, device = conversation(), Device()
     each.start_program("S-1", "B-1", "R-101", "leach", {}, at(0).mono)
     talk(each, device, at(0))
-    device.publish("r1", "S-1", run="RUN-1", **qc)
+    device.publish("r1", "S-1", run="RUN-1", qc=qc)
     talk(each, device, at(300))
     (found,) = each.documents
     assert (is_good(found.quality), is_uncertain(found.quality), is_bad(found.quality)) == (

@@ -332,6 +332,14 @@ def test_a_write_that_was_not_sent_in_time_is_dead():
     assert talk.bank.get("valve") == 0
 
 
+def test_a_write_that_became_too_old_between_two_scans_is_not_sent():
+    talk = Talk()
+    talk.write("valve", 1, life_ns=SECOND)
+    talk.at += 2 * SECOND
+    assert talk.c.due(talk.at) is None
+    assert talk.outcomes() == [("valve", 1, "expired")]
+
+
 @pytest.mark.fault("M31")
 def test_a_write_without_an_answer_is_unverified_and_never_sent_again():
     talk = Talk()
@@ -515,6 +523,23 @@ def test_a_wrong_device_gets_no_write_and_gives_no_good_value():
     for _ in range(12):
         talk.turn()
     assert talk.quality("level") == GOOD
+
+
+@pytest.mark.fault("D10")
+def test_a_device_that_was_silent_must_prove_itself_again():
+    talk = Talk(replace(PROFILE, identity=("model", 77)))
+    talk.bank.put_raw("model", 77)
+    talk.turn()
+    talk.at += TICK
+    talk.c.beat(talk.at)
+    fail(talk, "timeout")
+    fail(talk, "timeout")
+    talk.bank.put_raw("model", 12)
+    for _ in range(4):
+        talk.turn()
+    talk.write("valve", 1)
+    assert talk.outcomes() == [("valve", 1, "rejected")]
+    assert talk.quality("level") == BAD_CONFIGURATION_ERROR
 
 
 def test_the_right_device_is_proven_before_anything_else():

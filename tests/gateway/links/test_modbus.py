@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import socket
 import struct
@@ -157,7 +158,8 @@ async def test_a_connection_request_into_the_void_ends_by_its_own_timeout():
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
         device = Listening(1)
-        link = ModbusTcpLink("GW", *full.getsockname(), 0.1, [device], clock=lambda: Now(0, 0), rng=random.Random(1), connect_s=0.1)
+        link = ModbusTcpLink("GW", "127.0.0.1", full.getsockname()[1], 0.1, [device], clock=lambda: Now(0, 0), rng=random.Random(1),
+                             connect_s=0.1)
         task = asyncio.create_task(link.run())
         async with asyncio.timeout(PATIENCE_S):
             await device.went.wait()
@@ -179,7 +181,7 @@ async def test_a_peer_that_accepts_and_closes_is_tried_less_and_less_and_reporte
             async with asyncio.timeout(PATIENCE_S):
                 await rig.peer.accepted.get()
             moments.append(asyncio.get_running_loop().time())
-        gaps = [b - a for a, b in zip(moments[1:], moments[2:], strict=False)]
+        gaps = [b - a for a, b in itertools.pairwise(moments[1:])]
         assert gaps[-1] > gaps[0]
         assert [kind for kind, _ in rig.device.events] == ["lost"]
 
@@ -391,21 +393,32 @@ async def test_a_unit_its_gateway_cannot_reach_is_lost_alone(code: int):
 
 
 @pytest.mark.fault("M27")
-async def test_one_silent_unit_does_not_take_the_link_from_its_neighbours():
+@pytest.mark.parametrize("silent", [{2}, {2, 3}])
+async def test_silent_units_do_not_take_the_link_from_their_neighbours(silent: set[int]):
     async with Rig(0.02, units=4) as rig:
         await rig.good_turn()
         for _ in range(5):
             rig.scan()
-            silent = rig.devices[1].state != "lost"
-            for _ in range(4 if silent else 3):
+            for _ in range(sum(device.state != "lost" for device in rig.devices)):
                 asked = await rig.request()
-                if asked.unit != 2:
+                if asked.unit not in silent:
                     asked.say(asked.good(9.0))
             await rig.idle()
             while not rig.peer.asked.empty():
                 rig.peer.asked.get_nowait()
-        assert [device.state for device in rig.devices] == ["up", "lost", "up", "up"]
+        assert [device.state for device in rig.devices] == ["lost" if unit in silent else "up" for unit in (1, 2, 3, 4)]
         assert rig.link.tally.connects == 1
+
+
+@pytest.mark.fault("M04")
+async def test_three_units_silent_in_a_row_mean_the_link():
+    async with Rig(0.02, units=4) as rig:
+        await rig.good_turn()
+        rig.scan()
+        for _ in range(3):
+            await rig.request()
+        await rig.parted()
+        assert all(device.state == "lost" for device in rig.devices)
 
 
 @pytest.mark.fault("M17")
@@ -517,13 +530,14 @@ def test_thousands_of_answers_at_random_times_never_reach_the_wrong_request():
     devices = [Listening(unit) for unit in (1, 2, 3)]
     link = ModbusTcpLink("GW", "h", 1, 1.0, devices, clock=lambda: Now(plant[0], plant[0]), rng=rng)
     late = answered = 0
+    owner: dict[int, int] = {}
     for _ in range(3000):
         if not link.up:
             transport = DelayedDevice(loop, rng)
             transport.wire = Wire(link)
             transport.wire.connection_made(transport)
             link.attach(transport.wire, loop)  # type: ignore[arg-type]
-            owner: dict[int, int] = {}
+            owner = {}
             original = transport.write
 
             def note(data: bytes, send=original, sent=transport, owner=owner) -> None:  # type: ignore[no-untyped-def]

@@ -18,8 +18,9 @@ from devices.quality import GOOD, is_bad, is_good
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.conversation import Binding
 from gateway.control.image import SECOND, Image, Now
-from gateway.links.opcua import NO_SECURITY, OpcUaLink, Security
+from gateway.links.opcua import OpcUaLink
 from gateway.links.opcua_session import Session
+from gateway.links.security import NONE, Security
 from simulators.analyzer import IcpDevice, Measured
 from simulators.serve_opcua import OpcUaServer
 
@@ -104,9 +105,9 @@ async def test_values_an_analysis_a_loss_and_a_return_under_other_namespace_indi
     plant, each, port = Plant(), conversation(), free_port()
     server = OpcUaServer(plant.device, lambda: plant.mono, port=port)
     await server.start()
-    link = OpcUaLink("AE-501", server.url, each, plant.now, security=NO_SECURITY, polled=True, backoff_s=(0.01,))
+    link = OpcUaLink("AE-501", server.url, each, plant.now, security=NONE, polled=True, backoff_s=(0.01,))
     async with running(link):
-        await link.up.wait()
+        await link.connected.wait()
         await link.drain()
         assert [each.image.quality[each.image.index[name]] for name in SHOWN] == [GOOD] * 3
         assert is_bad(each.image.quality[0])                # nothing was measured yet
@@ -130,7 +131,7 @@ async def test_values_an_analysis_a_loss_and_a_return_under_other_namespace_indi
 
         again = OpcUaServer(plant.device, lambda: plant.mono, port=port, namespaces_before=("urn:one", "urn:two"))
         await again.start()
-        await link.up.wait()
+        await link.connected.wait()
         await turn(link, again, plant, 5)
         assert [each.image.quality[i] for i in range(5)] == [GOOD] * 5
         each.start_program("S-2", "B-1", "R-101", "leach", {}, plant.mono)
@@ -145,9 +146,9 @@ async def test_a_subscription_tells_a_change_without_being_asked():
     plant, each = Plant(), conversation()
     server = OpcUaServer(plant.device, lambda: plant.mono, port=free_port())
     await server.start()
-    link = OpcUaLink("AE-501", server.url, each, plant.now, security=NO_SECURITY)
+    link = OpcUaLink("AE-501", server.url, each, plant.now, security=NONE)
     async with running(link):
-        await link.up.wait()
+        await link.connected.wait()
         await link.drain()
         assert each.sampling_ns >= SECOND // 10
         plant.device.start_program("LIQUOR", {"Stream": "3"}, "", "by-hand", ({"SampleId": "by-hand"},), plant.mono)
@@ -162,16 +163,16 @@ async def test_nothing_of_the_simulated_device_can_be_written_and_a_read_only_li
     plant, each = Plant(), conversation()
     server = OpcUaServer(plant.device, lambda: plant.mono, port=free_port())
     await server.start()
-    link = OpcUaLink("AE-501", server.url, each, plant.now, security=NO_SECURITY, polled=True)
+    link = OpcUaLink("AE-501", server.url, each, plant.now, security=NONE, polled=True)
     async with running(link):
-        await link.up.wait()
+        await link.connected.wait()
         each.write(0, 1.0, plant.mono, plant.mono + SECOND)
         link.poke(plant.mono)
         await link.drain()
         assert [(outcome.result, outcome.detail) for outcome in each.outcomes] == [("rejected", f"0x{BAD_USER_ACCESS_DENIED:08X}")]
-    quiet = OpcUaLink("AE-501", server.url, each, plant.now, security=NO_SECURITY, polled=True, read_only=True)
+    quiet = OpcUaLink("AE-501", server.url, each, plant.now, security=NONE, polled=True, read_only=True)
     async with running(quiet):
-        await quiet.up.wait()
+        await quiet.connected.wait()
         each.start_program("S-1", "B-1", "R-101", "leach", {}, plant.mono)
         await turn(quiet, server, plant, 5)
         await turn(quiet, server, plant, 5)
@@ -197,7 +198,7 @@ async def test_a_server_that_accepts_and_says_nothing_never_holds_the_link():
     each, plant, third, made = conversation(), Plant(), asyncio.Event(), []
     silent = await asyncio.get_running_loop().create_server(lambda: Silent(third, made), "127.0.0.1", 0)
     url = f"opc.tcp://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
-    link = OpcUaLink("AE-501", url, each, plant.now, security=NO_SECURITY, timeout_s=0.05, backoff_s=(0.01,))
+    link = OpcUaLink("AE-501", url, each, plant.now, security=NONE, timeout_s=0.05, backoff_s=(0.01,))
     async with running(link):
         await third.wait()
     assert each.state == "lost"
@@ -215,7 +216,7 @@ def test_security_is_on_unless_none_is_written_out():
         OpcUaLink("AE-501", "opc.tcp://127.0.0.1:1", conversation(), plant.now)
     with pytest.raises(ValueError, match="server_certificate not given"):
         Security(policy="Basic256Sha256", certificate="a", private_key="b").check()
-    OpcUaLink("AE-501", "opc.tcp://127.0.0.1:1", conversation(), plant.now, security=NO_SECURITY)
+    OpcUaLink("AE-501", "opc.tcp://127.0.0.1:1", conversation(), plant.now, security=NONE)
 
 
 async def test_a_server_with_users_takes_no_stranger():
@@ -225,7 +226,7 @@ async def test_a_server_with_users_takes_no_stranger():
     known = Security(policy="none", user="gateway", password="correct horse")
     link = OpcUaLink("AE-501", server.url, each, plant.now, security=known, polled=True)
     async with running(link):
-        await link.up.wait()
+        await link.connected.wait()
     wrong = Session(server.url, PROFILE, Security(policy="none", user="gateway", password="wrong"), 1.0, lambda why: None)
     with pytest.raises(ua.UaStatusCodeError):
         await wrong.open(LIMIT_S)

@@ -9,7 +9,11 @@ from simulators.physics.feed import DEFAULT_A, Feed
 from simulators.physics.species import charge
 from simulators.world import World
 
-FEEDS = tuple(Feed(name=state, state=state, moisture=m) for state, m in (("roasted", 0.05), ("partly_oxidised", 0.1), ("metal", 0.2)))
+FEEDS = (
+    Feed(name="roasted", state="roasted", moisture=0.05),
+    Feed(name="partly", state="partly_oxidised", moisture=0.1),
+    Feed(name="metal", state="metal", moisture=0.2),
+)
 INPUTS = [
     *(f"R-101.{v}_cmd" for v in ("acid_valve", "solids_gate", "water_valve", "purge_valve", "discharge_valve")),
     *(f"R-101.{v}_cmd" for v in ("peroxide_valve", "base_valve", "base_fine_valve")),
@@ -70,9 +74,8 @@ def play(world: World, scene: tuple[list[str], list[str], float, int, str], feed
         world.set_heel("R-103", 40.0, {"Nd": 20.0, "Fe": 2.0}, 0.1, 1.0, feed)
     elif act == "bin":
         world.empty_cake_bin()
-    elif act != "none":
-        if act != "residue" or world.tanks[0].contents.solid_kg > 0.0:
-            world.sample({"sample": "R-101", "residue": "residue R-101", "cake": "cake FP-201"}[act], 0.5)
+    elif act != "none" and (act != "residue" or world.tanks[0].contents.solid_kg > 0.0):
+        world.sample({"sample": "R-101", "residue": "residue R-101", "cake": "cake FP-201"}[act], 0.5)
     for _ in range(steps):
         world.step(dt_s)
 

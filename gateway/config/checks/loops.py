@@ -1,0 +1,164 @@
+"""Loops: one owner per output, inner faster than outer, limits that make sense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from devices.units import UNITS
+from gateway.config.checks.tags import period_s
+from gateway.config.draft import Draft
+from gateway.config.faults import Fault
+from gateway.config.models import Loop
+
+
+def ends(draft: Draft) -> Iterator[Fault]:
+    """pv, outputs, valve, total and limiters exist and are of the right kind."""
+    values, tags = draft.value_names(), draft.declared["tags"]
+    for name, loop in draft.loops.items():
+        if not draft.exists("units", loop.unit_of):
+            yield draft.unknown(("loops", name, "unit_of"), loop.unit_of, draft.declared["units"], "unit")
+        for key, known in (("pv", values), ("total", values), ("valve", tags), ("to_low", tags), ("to", tags | draft.declared["loops"])):
+            found = getattr(loop, key)
+            if found is not None and found not in known:
+                yield draft.unknown(("loops", name, key), found, known, "tag or loop" if key == "to" else "tag")
+            elif key in ("to", "to_low", "valve") and found in draft.tags and draft.tags[found].output is None:
+                yield draft.fault(("loops", name, key), f"{found} is no output")
+        for key, limit in loop.limits.items():
+            if limit.pv not in values:
+                yield draft.unknown(("loops", name, "limits", key, "pv"), limit.pv, values, "tag")
+
+
+def parts(draft: Draft) -> Iterator[Fault]:
+    """Each kind of loop has what it works with."""
+    for name, loop in draft.loops.items():
+        if loop.kind in ("pid", "dose", "on_off") and loop.pv is None:
+            yield draft.fault(("loops", name), f"a {loop.kind} loop needs a pv")
+        if loop.kind in ("feed", "dose") and loop.valve is None:
+            yield draft.fault(("loops", name), f"a {loop.kind} loop needs the valve it feeds through")
+        if loop.limits and loop.kind != "feed":
+            yield draft.fault(("loops", name, "limits"), f"only a feed has limits, this is {loop.kind}")
+        if loop.holdback is not None and loop.sp_rate_per_min is None:
+            yield draft.fault(("loops", name, "holdback"), "a holdback without sp_rate_per_min holds nothing back")
+        if loop.to_low is not None and loop.to_low == loop.to:
+            yield draft.fault(("loops", name, "to_low"), f"both halves of the split drive {loop.to}")
+
+
+def tuning(draft: Draft) -> Iterator[Fault]:
+    """A gain that moves something, and an integral slower than the scan."""
+    for name, loop in draft.loops.items():
+        if loop.kind not in ("pid", "dose", "on_off"):
+            continue
+        if loop.gain <= 0:
+            what = "moves nothing" if loop.gain == 0 else "is negative; say action: direct"
+            yield draft.fault(("loops", name, "gain"), f"{loop.gain:g} {what}")
+        if loop.ti_s is not None and loop.ti_s < 2 * period_s(draft, loop.scan):
+            yield draft.fault(("loops", name, "ti_s"), f"{loop.ti_s:g} s is less than two scans of {period_s(draft, loop.scan):g} s")
+
+
+def spans(draft: Draft) -> Iterator[Fault]:
+    """Output and setpoint limits in order and inside what they act on."""
+    for name, loop in draft.loops.items():
+        if loop.out_low >= loop.out_high:
+            yield draft.fault(("loops", name, "out_low"), f"{loop.out_low:g}..{loop.out_high:g} is inverted")
+            continue
+        if loop.sp_low is not None and loop.sp_high is not None and loop.sp_low >= loop.sp_high:
+            yield draft.fault(("loops", name, "sp_low"), f"{loop.sp_low:g}..{loop.sp_high:g} is inverted")
+        yield from _setpoint(draft, name, loop)
+        yield from _output(draft, name, loop)
+
+
+def _setpoint(draft: Draft, name: str, loop: Loop) -> Iterator[Fault]:
+    """The setpoint can be measured."""
+    seen = draft.tags.get(loop.pv or "") or draft.derived.get(loop.pv or "")
+    if seen is None or seen.range is None or loop.kind == "direct" and draft.unit_of(loop.pv or "") != draft.unit_of(loop.to):
+        return
+    for key, value in (("sp_low", loop.sp_low), ("sp_high", loop.sp_high)):
+        if value is not None and not seen.range[0] <= value <= seen.range[1]:
+            yield draft.fault(("loops", name, key), f"{value:g} outside {seen.range[0]:g}..{seen.range[1]:g} {seen.unit} of {loop.pv}")
+
+
+def _output(draft: Draft, name: str, loop: Loop) -> Iterator[Fault]:
+    """The output can be carried out, by the tag or as a setpoint of the inner loop."""
+    tag, inner = draft.tags.get(loop.to), draft.loops.get(loop.to)
+    if tag is not None and loop.to_low is None:
+        low, high = tag.range or (0.0, 1.0)
+    elif inner is not None and inner.sp_low is not None and inner.sp_high is not None:
+        low, high = inner.sp_low, inner.sp_high
+    else:
+        return
+    for key, value in (("out_low", loop.out_low), ("out_high", loop.out_high)):
+        if not low <= value <= high:
+            yield draft.fault(("loops", name, key), f"{value:g} outside {low:g}..{high:g} of {loop.to}")
+
+
+def limiters(draft: Draft) -> Iterator[Fault]:
+    """A limiter has two different ends, inside what its pv can show."""
+    for name, loop in draft.loops.items():
+        for key, limit in loop.limits.items():
+            path = ("loops", name, "limits", key)
+            if limit.full == limit.zero:
+                yield draft.fault((*path, "zero"), f"full and zero are both {limit.full:g}")
+            seen = draft.tags.get(limit.pv) or draft.derived.get(limit.pv)
+            if seen is not None and seen.range is not None and not seen.range[0] <= limit.zero <= seen.range[1]:
+                yield draft.fault((*path, "zero"), f"{limit.zero:g} outside {seen.range[0]:g}..{seen.range[1]:g} {seen.unit} of {limit.pv}: it would never stop the feed")
+
+
+def owners(draft: Draft) -> Iterator[Fault]:
+    """One output, one loop. Dose loops may share a pump when each has a routing valve of its own."""
+    taken: dict[str, list[str]] = {}
+    for name, loop in draft.loops.items():
+        for key in ("to", "to_low"):
+            target = getattr(loop, key)
+            for other in taken.get(target, []) if target else []:
+                if other != name and not _apart(loop, draft.loops[other]):
+                    yield draft.fault(("loops", name, key), f"{target} is already driven by loop {other}")
+                    break
+            if target:
+                taken.setdefault(target, []).append(name)
+
+
+def _apart(a: Loop, b: Loop) -> bool:
+    return a.kind == b.kind == "dose" and a.valve is not None and b.valve is not None and a.valve != b.valve
+
+
+def cascades(draft: Draft) -> Iterator[Fault]:
+    """No circle; the inner loop runs as often as the outer one, acts faster, and takes its output as setpoint."""
+    for name, loop in draft.loops.items():
+        if loop.to not in draft.loops:
+            continue
+        if _circle(draft, name):
+            yield draft.fault(("loops", name, "to"), f"the cascade {name} -> {loop.to} comes back to {name}")
+            continue
+        inner = draft.loops[loop.to]
+        if period_s(draft, inner.scan) > period_s(draft, loop.scan):
+            yield draft.fault(("loops", loop.to, "scan"), f"'{inner.scan}' is slower than '{loop.scan}' of the outer loop {name}")
+        elif loop.ti_s is not None and inner.ti_s is not None and inner.ti_s * 3 > loop.ti_s:
+            yield draft.fault(("loops", loop.to, "ti_s"), f"{inner.ti_s:g} s; the inner loop must be at least three times faster than {name} ({loop.ti_s:g} s)")
+
+
+def _circle(draft: Draft, start: str) -> bool:
+    seen: set[str] = set()
+    name = start
+    while name in draft.loops and name not in seen:
+        seen.add(name)
+        name = draft.loops[name].to
+    return name == start
+
+
+def measured_in_time(draft: Draft) -> Iterator[Fault]:
+    """A loop runs no faster than its pv arrives."""
+    for name, loop in draft.loops.items():
+        tag = draft.tags.get(loop.pv or "")
+        if tag is not None and loop.kind != "direct" and loop.kind != "feed" and period_s(draft, tag.scan) > period_s(draft, loop.scan):
+            yield draft.fault(("loops", name, "scan"), f"'{loop.scan}', but {loop.pv} is polled '{tag.scan}'")
+
+
+def totals(draft: Draft) -> Iterator[Fault]:
+    """The total of a feed is a volume or a mass."""
+    for name, loop in draft.loops.items():
+        unit = draft.unit_of(loop.total or "")
+        if unit in UNITS and UNITS[unit].dimension not in ("volume", "mass"):
+            yield draft.fault(("loops", name, "total"), f"{loop.total} is in {unit}, a total is a volume or a mass")
+
+
+CHECKS = (ends, parts, tuning, spans, limiters, owners, cascades, measured_in_time, totals)

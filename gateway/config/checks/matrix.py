@@ -1,0 +1,147 @@
+"""Cause and effect, and alarms: readable causes, outputs as effects, signals fast enough for what they protect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.config.checks.tags import period_s
+from gateway.config.draft import Draft
+from gateway.config.faults import Fault
+from gateway.config.models import Interlock, Tag
+from gateway.config.scope import Scope, condition
+from gateway.control.conditions import ConditionError, parse
+
+
+def standing(draft: Draft) -> Iterator[Fault]:
+    """A row stands at a unit that exists; what holds a unit has one."""
+    for section in ("interlocks", "alarms"):
+        for name, row in draft.section(section).items():
+            if row.unit is not None and not draft.exists("units", row.unit):
+                yield draft.unknown((section, name, "unit"), row.unit, draft.declared["units"], "unit")
+    for name, row in draft.interlocks.items():
+        if row.unit is None and row.hold == "unit":
+            yield draft.fault(("interlocks", name), "hold: unit, but the row has no unit or class", ("all", "none"))
+
+
+def causes(draft: Draft) -> Iterator[Fault]:
+    """Causes and alarm conditions can be read and decided."""
+    for name, row in draft.interlocks.items():
+        yield from condition(Scope(draft, row.unit), ("interlocks", name, "cause"), row.cause)
+    for name, alarm in draft.alarms.items():
+        scope = Scope(draft, alarm.unit)
+        yield from condition(scope, ("alarms", name, "when"), alarm.when)
+        if alarm.suppressed_when is not None:
+            yield from condition(scope, ("alarms", name, "suppressed_when"), alarm.suppressed_when)
+
+
+def effects(draft: Draft) -> Iterator[Fault]:
+    """Effects force outputs, to a value they can take, to their safe side."""
+    for name, row in draft.interlocks.items():
+        scope = Scope(draft, row.unit)
+        if not row.effects:
+            yield draft.fault(("interlocks", name, "effects"), "no effect; what moves nothing is an alarm")
+        for role, value in row.effects.items():
+            path = ("interlocks", name, "effects", role)
+            target = scope.tag(role)
+            if target is None:
+                if not scope.doubtful(role):
+                    yield draft.unknown(path, role, scope.known(), "output")
+            elif target in draft.tags:
+                yield from _effect(draft, path, role, draft.tags[target], value)
+            elif target not in draft.value_names():
+                continue
+            elif target in draft.derived:
+                yield draft.fault(path, f"{role} is computed, not an output")
+
+
+def _effect(draft: Draft, path: tuple[str, ...], role: str, tag: Tag, value: float) -> Iterator[Fault]:
+    if tag.output is None:
+        yield draft.fault(path, f"{role} is an input; only outputs are forced")
+        return
+    low, high = tag.range or (0.0, 1.0)
+    if not low <= value <= high:
+        yield draft.fault(path, f"{value:g} {tag.unit} outside {low:g}..{high:g}")
+    elif tag.output.safe != "hold" and value != tag.output.safe:
+        yield draft.fault(path, f"forces {value:g}, but {role} is safe at {tag.output.safe:g}")
+
+
+def in_time(draft: Draft) -> Iterator[Fault]:
+    """What a trip looks at is polled four times, and turns Bad once, within the process safety time."""
+    for name, row in draft.interlocks.items():
+        if row.permissive:
+            continue
+        if row.delay_s > row.safety_time_s:
+            yield draft.fault(("interlocks", name, "delay_s"), f"{row.delay_s:g} s is longer than the process safety time of {row.safety_time_s:g} s")
+        for tag_name in sorted(_looks_at(draft, row)):
+            yield from _fast_enough(draft, name, row, tag_name)
+
+
+def _fast_enough(draft: Draft, name: str, row: Interlock, tag_name: str) -> Iterator[Fault]:
+    tag = draft.tags.get(tag_name)
+    if tag is None or tag.internal is not None:
+        return
+    if period_s(draft, tag.scan) > row.safety_time_s / 4:
+        yield draft.fault(("tags", tag_name, "scan"), f"'{tag.scan}' ({period_s(draft, tag.scan):g} s) is too slow for trip {name}: a quarter of its safety time is {row.safety_time_s / 4:g} s", _rates(draft, row))
+    if tag.max_age_s > row.safety_time_s:
+        yield draft.fault(("tags", tag_name, "max_age_s"), f"{tag.max_age_s:g} s is above the process safety time of trip {name} ({row.safety_time_s:g} s)")
+
+
+def _rates(draft: Draft, row: Interlock) -> tuple[str, ...]:
+    return tuple(rate for rate in ("trip", "fast", "slow") if period_s(draft, rate) <= row.safety_time_s / 4)
+
+
+def _looks_at(draft: Draft, row: Interlock) -> set[str]:
+    """Tags behind a cause, through derived tags to what is measured."""
+    try:
+        names = parse(row.cause).names
+    except ConditionError:
+        return set()
+    scope = Scope(draft, row.unit)
+    found = {tag for name in names if (tag := scope.tag(name))}
+    for _ in range(4):
+        made = {name for name in found if name in draft.derived}
+        if not made:
+            break
+        found = (found - made) | {used for name in made for used in _made_of(draft, name)}
+    return found
+
+
+def _made_of(draft: Draft, name: str) -> set[str]:
+    try:
+        return set(parse(draft.derived[name].of).names)
+    except ConditionError:
+        return set()
+
+
+TEXTS = {"interlocks": ("description", "consequence", "action"), "alarms": ("cause", "consequence", "action")}
+
+
+def words(draft: Draft) -> Iterator[Fault]:
+    """A row says why it matters and what to do; blank is not an answer."""
+    for section, keys in TEXTS.items():
+        for name, row in draft.section(section).items():
+            for key in keys:
+                if len(getattr(row, key).strip()) < 4:
+                    yield draft.fault((section, name, key), f"{getattr(row, key)!r}; the operator needs a sentence")
+
+
+def answerable(draft: Draft) -> Iterator[Fault]:
+    """An alarm leaves time to act after its delay, and a critical one does not leave an hour."""
+    for name, alarm in draft.alarms.items():
+        if alarm.on_delay_s >= alarm.response_min * 60:
+            yield draft.fault(("alarms", name, "on_delay_s"), f"{alarm.on_delay_s:g} s is all of the {alarm.response_min:g} min the operator has")
+        if alarm.priority == "critical" and alarm.response_min > 15:
+            yield draft.fault(("alarms", name, "response_min"), f"{alarm.response_min:g} min; a critical alarm is answered within 15")
+
+
+def no_row_twice(draft: Draft) -> Iterator[Fault]:
+    """Two rows with the same cause and the same effects are one row written twice."""
+    seen: dict[tuple[object, ...], str] = {}
+    for name, row in draft.interlocks.items():
+        key = (row.unit, row.cause, tuple(sorted(row.effects.items())), row.permissive)
+        first = seen.setdefault(key, name)
+        if first != name:
+            yield draft.fault(("interlocks", name), f"has cause and effects of {first}")
+
+
+CHECKS = (standing, causes, effects, in_time, words, answerable, no_row_twice)

@@ -1,0 +1,43 @@
+"""The scan grid and the figures of the site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.config.draft import Draft
+from gateway.config.faults import Fault
+from gateway.control.conditions import ConditionError, parse
+
+
+def scan_grid(draft: Draft) -> Iterator[Fault]:
+    """Slower rates are whole multiples of the trip tick, and slower."""
+    if draft.site is None:
+        return
+    scan = draft.site.scan
+    for key, faster in (("fast_s", scan.trip_s), ("slow_s", scan.fast_s)):
+        period = getattr(scan, key)
+        ticks = period / scan.trip_s
+        if abs(ticks - round(ticks)) > 1e-9 or period < faster:
+            yield draft.fault(("site", "scan", key), f"{period:g} s; a whole multiple of trip_s ({scan.trip_s:g} s), not below {faster:g} s, is needed")
+
+
+def startup(draft: Draft) -> Iterator[Fault]:
+    """The start-up waits long enough for the slowest reading to come twice."""
+    if draft.site is not None and draft.site.startup_timeout_s < 2 * draft.site.scan.slow_s:
+        yield draft.fault(("site", "startup_timeout_s"), f"{draft.site.startup_timeout_s:g} s is less than two slow scans")
+
+
+def figures(draft: Draft) -> Iterator[Fault]:
+    """Figures can be named in a condition and are used by someone."""
+    if draft.site is None:
+        return
+    for name in draft.site.parameters:
+        try:
+            readable = parse(name).names == {name}
+        except ConditionError:
+            readable = False
+        if not readable:
+            yield draft.fault(("site", "parameters", name), f"{name!r} cannot be written in a condition: letters, digits and underscores")
+
+
+CHECKS = (scan_grid, startup, figures)
