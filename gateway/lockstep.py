@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from gateway.control.image import Now
 from gateway.runtime import Runtime
 from gateway.ticker import SteppedClock
 
+START_MONO = 3_600_000_000_000                  # where plant time begins that nobody's clock gives
+START_UTC = 1_767_225_600_000_000_000           # 2026-01-01T00:00:00Z
 _TICK = struct.Struct("<cqq")
 DONE = b"D"
 
@@ -29,7 +30,6 @@ class Lockstep:
 
     def __init__(self, runtime: Runtime, clock: SteppedClock, path: Path) -> None:
         self.runtime, self.clock, self.path = runtime, clock, path
-        self.on_tick: Callable[[], Awaitable[None]] | None = None
 
     async def run(self) -> None:
         """Serve ticks until the simulator goes away or the runtime stops."""
@@ -49,8 +49,6 @@ class Lockstep:
                     await runtime.committer.durable(ticket)
                 for link in runtime.links:
                     await link.drain()
-                if self.on_tick is not None:
-                    await self.on_tick()
                 writer.write(DONE)
         finally:
             writer.close()

@@ -206,8 +206,14 @@ def recover(plant: Plant, stored: list[Stored], now: Now) -> list[str]:
     recovered: list[str] = []
     for engine in plant.scan.parts.units.values():
         batch = engine.batch
-        if batch is not None and engine.recover(now):
+        if batch is None:
+            continue
+        if engine.recover(now):
             recovered.append(batch.id)
+        measured = {result.sample for result in batch.results}
+        for sample in batch.requests.values():
+            if sample.sample not in measured and plant.analyzer is not None:
+                plant.analyzer.expect_result(sample.sample, batch.id, sample.stream.partition(" ")[2] or sample.stream, sample.purpose, now.mono)
     return recovered
 
 

@@ -64,9 +64,12 @@ class _Seen:
 
 
 class Line:
-    """Banks, world, senses and behaviours of a configuration, moved together by ``step``."""
+    """Banks, world, senses and behaviours of a configuration, moved together by ``step``.
 
-    def __init__(self, config: Config, seed: int | None = None) -> None:
+    ``utc_offset_ns``: UTC at monotonic 0, for the analyser's time stamps.
+    """
+
+    def __init__(self, config: Config, seed: int | None = None, utc_offset_ns: int = 0) -> None:
         self.config = config
         self.seed = config.simulation.seed if seed is None else seed
         self.world = World(config.simulation.parameters, self.seed)
@@ -89,7 +92,7 @@ class Line:
             tag = config.tags[name]
             gain, offset = self._point_line(tag)
             self.banks[tag.device or ""].set(tag.point or "", 1.0 - value if tag.invert else (value - offset) / gain)
-        self.icp = IcpDevice(Laboratory(self.seed), self._take_sample)
+        self.icp = IcpDevice(Laboratory(self.seed), self._take_sample, utc_ns=utc_offset_ns)
         self._apply_demands()
 
     # --- wiring -------------------------------------------------------------------------------------------------

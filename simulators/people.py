@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 WHO = "scripted operator"
+SETTLE_NS = 60_000_000_000                      # the operator waits a minute of plant time for fan and scrubber
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -35,23 +36,22 @@ class Operator:
     """Looks at the plant once per scan and says what to do. ``tip(lot, kg)`` moves the simulated drums."""
 
     def __init__(self, batch: str, recipe: str, lot: str, unit: str, tip: Callable[[str, float], None], begin: Callable[[str], None],
-                 formula: Mapping[str, float] | None = None, settle_scans: int = 120) -> None:
+                 formula: Mapping[str, float] | None = None) -> None:
         self.batch, self.recipe, self.lot, self.unit = batch, recipe, lot, unit
         self.tip, self.begin = tip, begin
         self.formula = dict(formula or {})
-        self.scans = 0
-        self.settle_scans = settle_scans
+        self.first: int | None = None           # plant time (ns) at which the plant was first seen armed
         self.started = False
         self._answered: set[str] = set()
 
-    def look(self, armed: bool, prompts: Mapping[str, str], charge_kg: float) -> list[Action]:
-        """What to do now: ``prompts`` are the batch's open questions, ``charge_kg`` what the recipe wants in the hopper."""
+    def look(self, armed: bool, mono: int, prompts: Mapping[str, str], charge_kg: float) -> list[Action]:
+        """What to do now. ``mono``: plant time, ns; ``prompts``: the batch's open questions; ``charge_kg``: wanted in the hopper."""
         if not armed:
             return []
-        self.scans += 1
-        if self.scans == 1:
+        if self.first is None:
+            self.first = mono
             return list(BRING_UP)
-        if not self.started and self.scans >= self.settle_scans:
+        if not self.started and mono - self.first >= SETTLE_NS:
             self.started = True
             self.begin(self.unit)
             return [Action("batch.start", self.batch, "demonstration batch", {"recipe": self.recipe, "lot": self.lot, "unit": self.unit, "formula": self.formula})]

@@ -13,14 +13,15 @@ from devices.exchange import Reply
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.conversation import Conversation
 from gateway.control.image import SECOND, Now
+from gateway.control.machine import ENDED
 from gateway.control.scan import Answer, Command
 from gateway.config.models import Config
+from gateway.lockstep import START_MONO, START_UTC
 from gateway.plant import Plant, build
 from gateway.records.committer import SteppedCommitter
 from gateway.records.store import Store
 from simulators.line import Line
-
-EPOCH_UTC = 1_767_225_600 * SECOND              # 2026-01-01T00:00:00Z: where rehearsed plant time begins
+from simulators.people import WHO, Operator
 
 
 class Rehearsal:
@@ -29,11 +30,11 @@ class Rehearsal:
     def __init__(self, config: Config, journal: Store, *, seed: int | None = None, after: Callable[[Rehearsal], None] | None = None) -> None:
         self.config = config
         self.plant: Plant = build(config)
-        self.line = Line(config, seed)
+        self.line = Line(config, seed, START_UTC - START_MONO)
         self.committer = SteppedCommitter(journal)
         self.after = after
         self.period_ns = round(config.site.scan.trip_s * SECOND)
-        self.now = Now(SECOND * 3600, EPOCH_UTC)
+        self.now = Now(START_MONO, START_UTC)
         self.answers: list[Answer] = []
         self.dead: set[str] = set()             # devices whose line is cut
         self._talks = [(talk, self._answerer(talk)) for talk in self.plant.talks.values()]
@@ -77,3 +78,47 @@ class Rehearsal:
     def value(self, tag: str) -> float:
         """What the image shows of a tag."""
         return self.plant.image.value[self.plant.image.index[tag]]
+
+
+class Run:
+    """One batch from start to end on a stepped plant, with the scripted operator. ``held``: why it stopped short."""
+
+    def __init__(self, config: Config, journal: Store, *, recipe: str, lot: str, unit: str = "R-101", seed: int | None = None,
+                 batch: str = "REHEARSAL-1", most_h: float = 36.0) -> None:
+        self.rehearsal = Rehearsal(config, journal, seed=seed)
+        self.batch, self.unit, self.most_h = batch, unit, most_h
+        line = self.rehearsal.line
+        self.operator = Operator(batch, recipe, lot, unit, line.tip, line.begin_batch)
+        self.engine = self.rehearsal.plant.scan.parts.units[unit]
+        self.held = ""
+        self._began = self.rehearsal.now.mono
+
+    @property
+    def plant_s(self) -> float:
+        """Plant time so far, s."""
+        return (self.rehearsal.now.mono - self._began) / SECOND
+
+    def step(self) -> None:
+        """One scan, with the operator looking on."""
+        batch = self.engine.batch
+        prompts = batch.open_prompts if batch is not None else {}
+        charge = batch.control_recipe["formula"].get("charge_mass", 0.0) if batch is not None else 0.0
+        for action in self.operator.look(self.rehearsal.plant.scan.armed, self.rehearsal.now.mono, prompts, charge):
+            self.rehearsal.command(action.verb, action.target, who=WHO, why=action.why, **action.arguments)
+        self.rehearsal.step()
+
+    def to_end(self) -> str:
+        """Run until the batch ends or is HELD (nobody is there to restart it); the state it is in."""
+        while self.plant_s < self.most_h * 3600:
+            self.step()
+            batch = self.engine.batch
+            if batch is None:
+                if any(a.entry.outcome == "refused" for a in self.rehearsal.answers):
+                    self.held = "; ".join(a.entry.reason for a in self.rehearsal.answers if a.entry.outcome == "refused")
+                    return "IDLE"
+            elif batch.state in ENDED:
+                return batch.state
+            elif batch.state == "HELD":
+                self.held = batch.cause
+                return batch.state
+        return self.engine.batch.state if self.engine.batch is not None else "IDLE"

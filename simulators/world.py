@@ -46,11 +46,12 @@ from simulators.physics.species import (
 )  # fmt: skip
 from simulators.physics.tank import LeachTank
 
-__all__ = ["Feed", "PressParameters", "Sample", "TankParameters", "World", "WorldParameters"]
+__all__ = ["SAMPLE_POINTS", "Feed", "PressParameters", "Sample", "TankParameters", "World", "WorldParameters"]
 
+SAMPLE_POINTS: Final = (*var.UNITS, "TK-210", "TK-211", "cake FP-201", "residue", *(f"residue {unit}" for unit in var.UNITS))
 _HEEL_C: Final = 20.0
-_HCL_PPM_LEAK: Final = 0.02  # share of the vent that a hatch loses to the hall while the fan draws: assumed
-_HCL_PPM_NO_FAN: Final = 0.3  # and while it stands: assumed
+_LEAK: Final = 0.02  # share of the vent that a hatch loses to the hall while the fan draws: assumed
+_LEAK_NO_FAN: Final = 0.3  # and while it stands: assumed
 
 
 class World:
@@ -207,9 +208,11 @@ class World:
         if point in ("TK-210", "TK-211"):
             buffer = self.buffers[0 if point == "TK-210" else 1]
             return buffer.draw(volume_l), empty_solid(), BUFFER_C, buffer.ph
-        if point.startswith("cake"):
+        if point == "cake FP-201":
             return *self._grab_cake(volume_l), self.parameters.ambient_c, 7.0
         unit = point.removeprefix("residue").strip() or self._first_with_solids()
+        if unit not in var.UNITS:
+            raise ValueError(f"sample point {point!r} is none of {', '.join(SAMPLE_POINTS)}; nothing sampled")
         k = var.UNITS.index(unit)
         tank, account = self.tanks[k], self._accounts[k]
         if point.startswith("residue") and account.leach_extraction is None:
@@ -358,7 +361,7 @@ class World:
         """Gas of all tanks goes to scrubber and stack; a little of it, more without a fan, into the hall."""
         hcl = 0.0
         left, came = self._left_gas, self._entered_gas
-        leak = _HCL_PPM_LEAK * (1.0 - self.site.fan) + _HCL_PPM_NO_FAN * (self.site.fan <= 0.01)
+        leak = _LEAK * (1.0 - self.site.fan) + _LEAK_NO_FAN * (self.site.fan <= 0.01)
         leaks = [0.0, 0.0, 0.0, 0.0]
         for k, tank in enumerate(self.tanks):
             h2, o2, n2 = tank.gas_out

@@ -11,10 +11,13 @@ from typing import Any
 
 import msgspec
 
+from gateway.batch.balance import balance
+from gateway.batch.gather import gather
 from gateway.batch.phases import PHASES
 from gateway.batch.procedure import BadInput, Context, Hold
 from gateway.control import loop as loops
 from gateway.control.chain import (
+    Balance,
     BatchCreated,
     BatchState,
     Charged,
@@ -365,7 +368,7 @@ class Engine:
             if done:
                 self._step_to(run, "DONE")
         if all(run.state != self.batch.state for run in active) and not self.outbox:
-            self._batch_to("DONE", "", "")
+            self._batch_to("DONE", self.batch.cause, "")
 
     def _next_group(self) -> None:
         """Start the next step and those that run beside it; the batch is complete when none is left."""
@@ -376,7 +379,15 @@ class Engine:
                 for name in (run.name, *run.parallel):
                     self._record(self.batch.steps[name], "RUNNING")
                 return
+        self.emit(self._balance())
         self._batch_to("DONE", "procedure finished", "")
+
+    def _balance(self) -> Balance:
+        """Per element: what came in, where it went, how sure we are."""
+        assert self.batch is not None
+        given = gather(self.batch.lot, self.batch.charges, self.batch.results)
+        result = balance(given)
+        return Balance(batch=self.batch.id, elements=result.plain(), inputs={"route": result.route, "flags": result.flags})
 
     def recover(self, now: Now) -> bool:
         """After a restart: a batch that was under way goes to HELD, with its dosing stopped; a person restarts it."""

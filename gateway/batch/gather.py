@@ -65,6 +65,8 @@ def _volumes(amounts: Sequence[Charged], results: Sequence[IcpResult], materials
     for each in amounts:
         if each.material in materials and each.direction == direction and each.unit == "L":
             result = _analysis(each.material, results, "g/L")
+            if result is None and each.material == "heel":
+                result = _analysis("liquor", results, "g/L")        # what stayed behind is what was sampled last in the tank
             if result is not None:
                 found.append(Liquor(each.material, Measured(each.amount, each.u, each.source), _figures(result)))
     return found
@@ -76,7 +78,9 @@ def _cakes(amounts: Sequence[Charged], results: Sequence[IcpResult], moisture: M
     if result is None:
         return []
     context = result.context
-    if "moisture" in context:
+    if "moisture" in result.values:
+        moisture = Measured(result.values["moisture"], result.u.get("moisture", 0.01))
+    elif "moisture" in context:
         moisture = Measured(context["moisture"], context.get("u_moisture", 0.01))
     return [Solids("cake", Measured(each.amount, each.u, each.source), moisture, _figures(result)) for each in cakes]
 
@@ -107,4 +111,4 @@ def _analysis(material: str, results: Sequence[IcpResult], unit: str) -> IcpResu
 
 
 def _figures(result: IcpResult) -> dict[str, Measured]:
-    return {element: Measured(value, result.u.get(element, 0.02 * abs(value))) for element, value in result.values.items()}
+    return {element: Measured(value, result.u.get(element, 0.02 * abs(value))) for element, value in result.values.items() if element != "moisture"}

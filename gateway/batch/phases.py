@@ -168,7 +168,7 @@ class Leach(Phase):
         ctx.loop("temperature", "AUTO", ctx.p["temperature"])
         minutes = ctx.elapsed_s / 60.0
         due = ctx.memory.get("next_min", 0.0)
-        if minutes >= due and not ctx.memory.get("pending"):
+        if due <= minutes < ctx.p["max_time"] and not ctx.memory.get("pending"):
             ctx.memory["pending"] = ctx.plant.request_sample(str(int(ctx.shared["stream"])), "leach-sample", {"minutes": round(minutes, 3)})
             ctx.memory["next_min"] = due + ctx.p["sample_interval"]
         pending = ctx.memory.get("pending")
@@ -309,6 +309,7 @@ class Filter(Phase):
     zeros = ("transfer_run", "transfer_speed_sp", "discharge_valve", "press.feed_valve")
 
     def running(self, ctx: Context) -> bool:
+        ctx.shared.setdefault("filtrate_start_l", ctx.value("press.filtrate_total"))
         ctx.output("press.close", 1.0)
         if ctx.value("press.plates_closed") < 0.5 or ctx.value("press.hydraulic_pressure") < ctx.plant.parameter("press_hydraulic_min_bar"):
             return False
@@ -417,7 +418,20 @@ class ToBuffer(Phase):
             raise Hold(f"filtrate not released: {answer}")
         if ctx.value("level") > ctx.p["level_end"]:
             raise Hold(f"heel {ctx.value('level'):.1f} % above {ctx.p['level_end']:g} %")
+        self._measure(ctx)
         return True
+
+    def _measure(self, ctx: Context) -> None:
+        """What came out: filtrate with washes by its meter, samples by count, the heel by level."""
+        if "filtrate_start_l" in ctx.shared:
+            filtrate = ctx.value("press.filtrate_total") - ctx.shared["filtrate_start_l"]
+            ctx.plant.charged("filtrate", filtrate, "L", 0.007 * filtrate, "press.filtrate_total", "out")
+            ctx.report["filtrate_l"] = round(filtrate, 1)
+        samples = len(ctx.plant.results("leach-sample")) * ctx.plant.parameter("icp_sample_l")
+        ctx.plant.charged("sample", samples, "L", 0.1 * samples, "level", "out")
+        heel = max(ctx.value("level"), 0.0) / 100.0 * ctx.plant.parameter("total_volume_l")
+        ctx.plant.charged("heel", heel, "L", 2.0, "level", "out")
+        ctx.report["heel_l"] = round(heel, 1)
 
 
 PHASES: dict[str, Phase] = {

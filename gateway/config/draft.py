@@ -53,6 +53,9 @@ class Draft:
         self.lots: dict[str, Lot] = {}
         self.declared: dict[str, set[str]] = {section: set() for section in SECTIONS}
         self.places: dict[Path, Place] = {}
+        self.spoiled: set[Place] = set()        # lines whose value could not be read: the entry is left out
+        self.doubtful: set[str] = set()         # names with a fault of their own: what hangs on them is not judged
+        self.incomplete = False                 # a file or template could not be read: names may be missing
         self.digest = ""
 
     def section(self, name: str) -> dict[str, Any]:
@@ -98,8 +101,9 @@ class Draft:
         """The configuration, when nothing is wrong with the draft."""
         assert self.site is not None
         assert self.simulation is not None
+        sections: dict[str, Any] = {section: self.section(section) for section in SECTIONS}
         return Config.model_construct(
-            site=self.site, simulation=self.simulation, digest=self.digest,
+            None, site=self.site, simulation=self.simulation, digest=self.digest,
             source={".".join(path): str(place) for path, place in self.places.items()},
-            **{section: self.section(section) for section in SECTIONS},
+            **sections,
         )

@@ -15,7 +15,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from gateway.config.faults import Fault, Place
+from devices.equipment import CLASSES
+from gateway.config.faults import Fault, Place, unknown
 from gateway.config.yaml_source import Mapping, Scalar, Tree, Value
 from gateway.config.yaml_source import Sequence as Items
 
@@ -69,10 +70,18 @@ def _variables(each: Tree, wanted: set[str], path: str) -> tuple[dict[str, Seque
     lists: dict[str, Sequence[Value]] = {}
     for name, values in each.items if isinstance(each, Mapping) else []:
         scalars = [v.value for v in values.items if isinstance(v, Scalar)] if isinstance(values, Items) else []
-        if not scalars or len(scalars) != len(cast(Items, values).items) or any(not isinstance(v, int | str) or isinstance(v, bool) for v in scalars):
+        if (
+            not scalars
+            or len(scalars) != len(cast(Items, values).items)
+            or any(not isinstance(v, int | str) or isinstance(v, bool) for v in scalars)
+        ):
             faults.append(Fault(name.place, f"{path}.each.{name.value}", "a list of whole numbers or words is needed"))
         elif name.value not in wanted:
-            faults.append(Fault(name.place, f"{path}.each.{name.value}", f"{{{name.value}}} is not in the name, so all copies would be called the same"))
+            faults.append(
+                Fault(
+                    name.place, f"{path}.each.{name.value}", f"{{{name.value}}} is not in the name, so all copies would be called the same"
+                )
+            )
         else:
             lists[str(name.value)] = scalars
     count = 1
@@ -142,9 +151,8 @@ def for_each_unit(rows: Sequence[Entry], units: dict[str, list[str]], path: str)
             yield Fault(named.place, f"{path}.{key.value}.unit", "a row has a class or a unit, not both")
             continue
         members = units.get(str(wanted.value), [])
-        if not members:
-            known = tuple(sorted(units))
-            yield Fault(wanted.place, f"{path}.{key.value}.class", f"no unit has class {wanted.value!r}", known)
+        if str(wanted.value) not in CLASSES:
+            yield unknown(wanted.place, f"{path}.{key.value}.class", str(wanted.value), CLASSES, "equipment class")
         for unit in members:
             mine = Mapping([*value.items, (Scalar("unit", wanted.place), Scalar(unit, wanted.place))], value.place)
             yield Scalar(f"{unit}.{key.value}", key.place), mine

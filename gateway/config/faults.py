@@ -1,16 +1,16 @@
 """What is wrong with a configuration, and where: every fault names file, line, key, value and what is allowed.
 
-    >>> print(Fault(Place("config/tags.yaml", 31), "tags.TT-1011A.unit", "'degreesC'", allowed=("degC", "K"), nearest="degC"))
-    config/tags.yaml:31: tags.TT-1011A.unit: 'degreesC', allowed: degC, K; nearest: degC
+>>> print(Fault(Place("config/tags.yaml", 31), "tags.TT-1011A.unit", "'degreesC'", allowed=("degC", "K"), nearest="degC"))
+config/tags.yaml:31: tags.TT-1011A.unit: 'degreesC', allowed: degC, K; nearest: degC
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-SHOWN = 12          # allowed names printed with a fault; the nearest is always named
+SHOWN = 12  # allowed names printed with a fault; the nearest is always named
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,20 +26,24 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong. ``path``: the key as a dotted path; ``what``: the value found and why it cannot stand."""
+    """One thing wrong. ``path``: the key as a dotted path; ``what``: the value found and why it cannot stand.
+
+    ``more``: how many entries of the same template or class have the same fault.
+    """
 
     place: Place
     path: str
     what: str
     allowed: tuple[str, ...] = ()
     nearest: str | None = None
+    more: int = 0
 
     def __str__(self) -> str:
-        text = f"{self.place}: {self.path}: {self.what}"
+        text = f"{self.place}: {self.path}: {self.what}" if self.path else f"{self.place}: {self.what}"
         if self.allowed:
-            more = ", ..." if len(self.allowed) > SHOWN else ""
-            text += f", allowed: {', '.join(self.allowed[:SHOWN])}{more}"
-        return f"{text}; nearest: {self.nearest}" if self.nearest else text
+            text += f", allowed: {', '.join(self.allowed[:SHOWN])}{', ...' if len(self.allowed) > SHOWN else ''}"
+        text += f"; nearest: {self.nearest}" if self.nearest else ""
+        return text + (f" (and {self.more} more by template)" if self.more else "")
 
 
 class ConfigFaults(Exception):
@@ -64,19 +68,17 @@ def unknown(place: Place, path: str, name: str, known: Iterable[str], kind: str)
 
 
 def merged(faults: Iterable[Fault]) -> list[Fault]:
-    """Sorted faults; the same sentence at one line (a template or class row standing for many) is told once."""
-    told: dict[tuple[Place, str], list[Fault]] = {}
+    """Sorted faults; what a template or class row repeats for each of its entries is told once."""
+    told: dict[tuple[Place, str, str], list[Fault]] = {}
     for fault in faults:
-        told.setdefault((fault.place, _without_names(fault)), []).append(fault)
+        told.setdefault((fault.place, _numberless(fault.path), _numberless(fault.what)), []).append(fault)
     firsts = sorted(told.values(), key=lambda same: (same[0].place, same[0].path))
     return [_first(same) for same in firsts]
 
 
-def _without_names(fault: Fault) -> str:
-    return "" if fault.path == "" else fault.path.rsplit(".", 1)[-1] + "".join(c for c in fault.what if not c.isdigit())
+def _numberless(text: str) -> str:
+    return "".join(c for c in text if not c.isdigit())
 
 
 def _first(same: list[Fault]) -> Fault:
-    first = same[0]
-    others = len({fault.path for fault in same} - {first.path})
-    return first if not others else Fault(first.place, first.path, f"{first.what} (and {others} more by template)", first.allowed, first.nearest)
+    return replace(same[0], more=len({fault.path for fault in same}) - 1)

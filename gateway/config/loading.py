@@ -10,7 +10,7 @@ Changes take effect at the next start: nothing here is called while the plant ru
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Set
+from collections.abc import Callable, Set
 from pathlib import Path
 
 from gateway.config.checks import check, check_at_last
@@ -32,19 +32,25 @@ FILES: dict[str, tuple[str, ...]] = {
     "alarms.yaml": ("alarms",),
     "simulation.yaml": ("simulation",),
 }
-FOLDERS: dict[str, tuple[str, str]] = {"recipes": ("recipes", "recipe"), "lots": ("lots", "lot")}    # section, naming key
+FOLDERS: dict[str, tuple[str, str]] = {"recipes": ("recipes", "recipe"), "lots": ("lots", "lot")}  # section, naming key
 OPTIONAL = {"derived"}
 BY_CLASS = {"interlocks", "alarms"}
 MAX_FILES = 500
 
+Reader = Callable[[Path, str], tuple[Tree | None, list[Fault]]]
 
-def load(directory: Path, variables: Set[str] | None = None) -> Config:
+
+def load(directory: Path, variables: Set[str] | None = None, *, reader: Reader = read) -> Config:
     """The configuration in ``directory``. ``variables``: names the simulated world knows, where they are to be checked.
 
-    Raises: ConfigFaults with everything that is wrong, each with file and line.
+    ``reader`` turns one file into a tree; who loads again and again may keep the trees of files that did not change.
+
+    Raises: ConfigFaults with everything that is wrong, each with file and line. While a file or a template cannot be read at
+    all, what refers to its names is not judged.
     """
-    draft, faults = read_draft(directory)
-    faults += check(draft, variables)
+    draft, faults = read_draft(directory, reader)
+    if not draft.incomplete:
+        faults += check(draft, variables)
     if not faults:
         faults = check_at_last(draft)
     if faults:
@@ -52,26 +58,27 @@ def load(directory: Path, variables: Set[str] | None = None) -> Config:
     return draft.finish()
 
 
-def read_draft(directory: Path) -> tuple[Draft, list[Fault]]:
+def read_draft(directory: Path, reader: Reader = read) -> tuple[Draft, list[Fault]]:
     """Everything that can be read in ``directory``, and the faults of syntax and shape."""
     draft = Draft(directory.resolve().name)
     if not directory.is_dir():
         return draft, [Fault(Place(str(directory), 1), "", "is not a folder")]
-    reader = _Reader(directory, draft)
+    files = _Files(directory, draft, reader)
     for name, sections in FILES.items():
-        reader.file(name, sections)
+        files.file(name, sections)
     for folder, (section, key) in FOLDERS.items():
-        reader.folder(folder, section, key)
-    reader.strangers()
-    draft.digest = reader.digest.hexdigest()
-    return draft, reader.faults
+        files.folder(folder, section, key)
+    files.strangers()
+    draft.digest = files.digest.hexdigest()
+    return draft, files.faults
 
 
-class _Reader:
+class _Files:
     """Fills a draft file by file."""
 
-    def __init__(self, directory: Path, draft: Draft) -> None:
+    def __init__(self, directory: Path, draft: Draft, reader: Reader) -> None:
         self.directory = directory
+        self.reader = reader
         self.draft = draft
         self.faults: list[Fault] = []
         self.digest = hashlib.sha256()
@@ -80,8 +87,10 @@ class _Reader:
     def tree(self, relative: str) -> Mapping | None:
         """The mapping of one file, counted into the digest."""
         path, name = self.directory / relative, f"{self.draft.root}/{relative}"
-        tree, faults = read(path, name)
+        tree, faults = self.reader(path, name)
         self.faults += faults
+        self.draft.spoiled |= {fault.place for fault in faults}
+        self.draft.incomplete |= not isinstance(tree, Mapping)
         if path.is_file():
             self.digest.update(relative.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         if isinstance(tree, Mapping):
@@ -132,7 +141,9 @@ class _Reader:
         """All entries of a section: templates and classes written out, each checked for its shape."""
         entries, faults = expand(tree, section)
         self.faults += faults
+        self.draft.incomplete |= bool(faults)
         if section in BY_CLASS:
+            self.draft.declared[section] |= {str(key.value) for key, _ in entries}
             rows = list(for_each_unit(entries, self.classes, section))
             self.faults += [row for row in rows if isinstance(row, Fault)]
             entries = [row for row in rows if not isinstance(row, Fault)]
@@ -170,7 +181,9 @@ class _Reader:
             named = tree.get(naming)
             name = named.value if isinstance(named, Scalar) and isinstance(named.value, str) else path.stem
             if name != path.stem:
-                self.faults.append(Fault(tree.place, f"{section}.{name}.{naming}", f"{name!r} stands in {path.name}; name and file must agree"))
+                self.faults.append(
+                    Fault(tree.place, f"{section}.{name}.{naming}", f"{name!r} stands in {path.name}; name and file must agree")
+                )
             self.entry(section, Scalar(name, tree.place), tree)
 
     def strangers(self) -> None:

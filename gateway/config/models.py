@@ -26,9 +26,9 @@ ScanRate = Literal["trip", "fast", "slow"]
 class Scan(Model):
     """Periods of the scan grid. ``trip`` is the base tick; the others are multiples of it."""
 
-    trip_s: float = Field(0.5, gt=0, le=5)
-    fast_s: float = Field(1.0, gt=0, le=60)
-    slow_s: float = Field(5.0, gt=0, le=600)
+    trip_s: float = Field(default=0.5, gt=0, le=5)
+    fast_s: float = Field(default=1.0, gt=0, le=60)
+    slow_s: float = Field(default=5.0, gt=0, le=600)
 
 
 class Site(Model):

@@ -30,7 +30,11 @@ def plain(tree: Tree, path: Path, key: Place, places: Spots) -> Any:
 
 def shaped(model: type[BaseModel], tree: Tree, path: Path, key: Place, draft: Draft) -> tuple[Any, list[Fault]]:
     """One model from a tree, or None and what is wrong with it."""
-    value = plain(tree, path, key, draft.places)
+    here: Spots = {}
+    value = plain(tree, path, key, here)
+    draft.places |= here
+    if draft.spoiled.intersection(here.values()):
+        return None, []
     try:
         return model.model_validate(value, strict=True), []
     except ValidationError as error:

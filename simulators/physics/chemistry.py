@@ -4,7 +4,7 @@ Each reaction is one row of whole numbers, balanced in elements and charge, so t
 Extents are bounded by what is there: a phase decays by exp(-k dt), acid demand is shared out by A / (A + demand), where A is the buffer
 capacity (the acid that moves ln[H+] by one), and a precipitation may not move ln[H+] by more than a half in one step.
 
-Source: stoichiometry domain brief 2.2; heats from the formation enthalpies in `species`.
+Source: stoichiometry house domain brief 2.2; heats from the formation enthalpies in `species`.
 """
 
 from math import exp
@@ -54,14 +54,14 @@ from simulators.physics.species import (
     H,
 )  # fmt: skip
 
-HEMATITE_LOG_KS: Final = 0.5  # goethite/hematite, Fe3+ + water = solid + 3 H+ reversed, 25 degC; brief: <= 1
+HEMATITE_LOG_KS: Final = 0.5  # goethite/hematite, Fe3+ + water = solid + 3 H+ reversed, 25 degC; <= 1 (house domain brief 0.1)
 HEMATITE_KS_H: Final = -62.0  # kJ/mol, between hematite -65 and goethite -60.6 [K-high]
 HEMATITE_K: Final = (0.02, 80.0, 80.0)  # per min at 80 degC, Ea 80 kJ/mol: assumed
 FERRIHYDRITE_LOG_KS: Final = 3.96  # [K-high]
 FERRIHYDRITE_KS_H: Final = -73.4  # kJ/mol [K-med]
 FERRIHYDRITE_K: Final = (0.5, 50.0, 25.0)  # per min at 25 degC, Ea 50: assumed
 HYDROXIDE_K: Final = 2.0  # per min: assumed
-# log*Ks of the hydroxides: RE from pKsp 21.5 (Nd, Pr) and 21.9 (Dy, Tb); the rest put at the onset pH of the brief, 2.5.
+# log*Ks of the hydroxides: RE from pKsp 21.5 (Nd, Pr) and 21.9 (Dy, Tb); the rest put at the onset pH of the house brief, 2.5.
 # No temperature term: assumed.
 _HYDROXIDES: Final = (
     *((HYDROXIDE + i, ND + i, 3, 20.5 if e in ("Nd", "Pr") else 20.1) for i, e in enumerate(RARE_EARTHS)),

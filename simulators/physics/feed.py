@@ -2,7 +2,8 @@
 
     Feed(name="L-7", assay={"Nd": 0.228, ...}, basis="alloy", state="roasted").solids(82.6)   ->  mol per phase
 
-Source: phases of a roast Jiang 2020, Orefice and Binnemans 2019 (domain brief 2.2): all rare earth as REFeO3 at 800 degC, RE2O3 below 500.
+Source: phases of a roast Jiang 2020, Orefice and Binnemans 2019 (house domain brief 2.2): all rare earth as REFeO3 at 800 degC,
+RE2O3 below 500.
 """
 
 from typing import Final, Literal
@@ -32,7 +33,7 @@ from simulators.physics.species import (
 
 FeedState = Literal["metal", "partly_oxidised", "roasted"]
 DEFAULT_A: Final = {"Nd": 0.228, "Pr": 0.055, "Dy": 0.018, "Tb": 0.002, "Fe": 0.654, "B": 0.010, "Co": 0.013, "Al": 0.004, "Cu": 0.0015}
-"""The brief's "simulator default A" (EV magnet), weight fraction of the alloy; the rest is inert."""
+""""Simulator default A" of the house domain brief (EV magnet), weight fraction of the alloy; the rest is inert."""
 WIND_TURBINE: Final = {"Nd": 0.236, "Pr": 0.053, "Dy": 0.004, "Fe": 0.69, "B": 0.01}
 """Feed of row A, back-calculated from the liquor of Kumari 2018 [C]."""
 ND2FE14B: Final = {"Nd": 2 * 144.242 / 1081.12, "Fe": 14 * 55.845 / 1081.12, "B": 10.81 / 1081.12}

@@ -7,7 +7,7 @@
 
 Concentrations of streams are g/L, at the torch mg/L. A reading = (true / dilution + carry-over + interference) x sensitivity(drift)
 x noise, three times; sensitivity is what the last calibration believed it to be. The instrument has no clock: `elapse` moves its drift,
-the cycle's durations are data. Source: domain brief 5; lines and detection limits there, K-high/K-med.
+the cycle's durations are data. Source: house domain brief 5; lines and detection limits there, K-high/K-med.
 """
 
 from math import isnan, sqrt
@@ -57,7 +57,7 @@ class IcpParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QcLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Acceptance of the checks (EPA 6010 style, domain brief 5)."""
+    """Acceptance of the checks (EPA 6010 style, house domain brief 5)."""
 
     icv: tuple[float, float] = (0.95, 1.05)
     ccv: tuple[float, float] = (0.90, 1.10)

@@ -3,7 +3,7 @@
 For a conversion X, with y = (1 - X)^(1/3):  R_chem = 3 k_c y^2,  R_ash = 1.5 k_a y / (1 - y),  1/R = 1/R_chem + 1/R_ash   (per minute).
 `relative_rate` gives R / (1 - X), which stays finite to the end of a particle.
 
-Source: model class domain brief 2.5 after Kumari 2018; constants per profile below.
+Source: model class house domain brief 2.5 after Kumari 2018; constants per profile below.
 """
 
 from math import exp
@@ -51,7 +51,7 @@ class KineticProfile(msgspec.Struct, frozen=True, kw_only=True):
 ROASTED_A: Final = KineticProfile(perovskite_kc=9.8962e-3, perovskite_ka=3.7060e-3)
 ROASTED_C: Final = KineticProfile(
     name="roasted-C",
-    source="row C (Jiang 2020): REE 96.27 % in 30 min at 110 degC; chemical control, domain brief 2.6",
+    source="row C (Jiang 2020): REE 96.27 % in 30 min at 110 degC; chemical control, house domain brief 2.6",
     perovskite_kc=2.2e-2,
     perovskite_ka=1e6,
     perovskite_at_c=110.0,

@@ -15,7 +15,7 @@ def just_suspended_rpm(d50_um: float, solid_kg: float, liquor_kg: float, impelle
 
 
 def suspension(rpm: float, njs_rpm: float) -> float:
-    """f(N): 1 at and above N_js, falling linearly to 0.1 at rest (domain brief 2.5)."""
+    """f(N): 1 at and above N_js, falling linearly to 0.1 at rest (house domain brief 2.5)."""
     if rpm >= njs_rpm:
         return 1.0
     return 0.1 + 0.9 * rpm / njs_rpm

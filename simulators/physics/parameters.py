@@ -4,7 +4,7 @@ import msgspec
 
 
 class TankParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """One leach tank with its agitator, jacket, valves and vent. Source: domain brief 3 unless marked."""
+    """One leach tank with its agitator, jacket, valves and vent. Source: house domain brief 3 unless marked."""
 
     capacity_l: float = 1000.0
     diameter_m: float = 0.95
@@ -30,6 +30,7 @@ class TankParameters(msgspec.Struct, frozen=True, kw_only=True):
     transfer_head_bar: float = 8.0  # feeds a 6 bar press: assumed
     transfer_heel_l: float = 4.0  # what the pump cannot draw: assumed, < 1 %
     sweep_nm3_h: float = 5.0  # air drawn through the headspace by the fan: assumed; 15 at most
+    leak_nm3_h: float = 0.3  # air that finds its way in under the fan's draught even while purging: assumed
     purge_nm3_h: float = 20.0  # nitrogen: assumed
     vapour_saturation: float = 0.9  # of the sweep leaving a hot tank: assumed
     duct_share: float = 1.0  # of the fan's flow that passes this tank's hydrogen detector
@@ -37,7 +38,7 @@ class TankParameters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PressParameters(msgspec.Struct, frozen=True, kw_only=True):
-    """Filter press FP-201. Assumed but for moisture (35-45 %) and pressures (4-8 bar), domain brief 1."""
+    """Filter press FP-201. Assumed but for moisture (35-45 %) and pressures (4-8 bar), house domain brief 1."""
 
     chamber_l: float = 120.0
     cake_porosity: float = 0.55
@@ -85,6 +86,6 @@ class WorldParameters(msgspec.Struct, frozen=True, kw_only=True):
     buffer_pump_m3_h: float = 3.0
     scrubber_l: float = 500.0
     scrubber_efficiency: float = 0.995  # of HCl while alkaline and recirculating: assumed
-    caustic_l_min: float = 0.5  # 10 M NaOH through the scrubber's valve: assumed
+    caustic_l_min: float = 0.2  # 10 M NaOH through the scrubber's valve: assumed
     bund_leak_l_min: float = 2.0  # acid day tank into the bund while the fault is set: assumed
     tank_variants: dict[str, TankParameters] = msgspec.field(default_factory=dict)  # per unit, where it differs

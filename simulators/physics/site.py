@@ -1,6 +1,5 @@
 """The services the tanks live on: hot and chilled water, air, nitrogen, power, the vent fan and the scrubber; and the rooms around them."""
 
-from math import log10
 from typing import Final
 
 from simulators.physics.gas import NORMAL_M3
@@ -13,6 +12,27 @@ CAUSTIC_1M: Final = caustic(1.0)
 _LOST_S: Final = 300.0  # a lost service's temperature drifts off: assumed
 _AIR_S: Final = 30.0  # receiver empties: assumed
 _FAN_RPM: Final = 2900.0
+_CARBONATE: Final = 0.02  # mol/L in the scrubber: assumed
+_K1: Final = 10.0**-6.35
+_K2: Final = 10.0**-10.33
+_START_ALKALINITY: Final = 0.0226  # mol/L: pH 9.5
+
+
+def carbonate_ph(alkalinity_mol_l: float) -> float:
+    """pH of caustic that air has carbonated: alkalinity = OH - H + HCO3 + 2 CO3, pK 6.35 and 10.33 at 25 degC [K-high] (bisection).
+
+    The carbonate stands at 0.02 mol/L whatever happens, and its mass is left out of the books: assumed.
+    """
+    low, high = 0.0, 14.0
+    for _ in range(36):
+        ph = 0.5 * (low + high)
+        h = 10.0**-ph
+        held = _CARBONATE * (_K1 * h + 2.0 * _K1 * _K2) / (h * h + _K1 * h + _K1 * _K2)
+        if 1e-14 / h - h + held < alkalinity_mol_l:
+            low = ph
+        else:
+            high = ph
+    return 0.5 * (low + high)
 
 
 class Site:
@@ -80,11 +100,13 @@ class Scrubber:
     def __init__(self, p: WorldParameters) -> None:
         self.p = p
         self.liquor = empty_liquor()
-        for i, n in CAUSTIC_1M.mol:
-            self.liquor[i] += 0.01 * n
+        for i, n in CAUSTIC_10M.mol:
+            self.liquor[i] += n * 0.1 * _START_ALKALINITY * p.scrubber_l
         self.liquor[WATER] += p.scrubber_l / LIQUOR_MASS_KG[WATER]
         self.stack_hcl_mol = self.hcl_mg_nm3 = self.caustic_l = 0.0
         self.recirculates = False
+        self._alkalinity = -1.0
+        self._ph = 7.0
 
     def step(self, hcl_mol: float, recirc: bool, caustic_valve: bool, duct_nm3_h: float, dt_s: float) -> None:
         """Absorb what came; `hcl_mol` in this step."""
@@ -105,16 +127,15 @@ class Scrubber:
 
     @property
     def ph(self) -> float:
-        """pH of the scrubber liquor from its free acid or base; carbonate from air is left out."""
-        x = self.liquor[H] / (self.liquor[WATER] * LIQUOR_MASS_KG[WATER])
-        if x > 1e-7:
-            return -log10(x)
-        if x < -1e-7:
-            return min(14.0, 14.0 + log10(-x))
-        return 7.0
+        """pH of the scrubber liquor, refreshed where its alkalinity moved by a micromol per litre."""
+        alkalinity = -self.liquor[H] / (self.liquor[WATER] * LIQUOR_MASS_KG[WATER])
+        if abs(alkalinity - self._alkalinity) > 1e-6:
+            self._alkalinity = alkalinity
+            self._ph = carbonate_ph(alkalinity)
+        return self._ph
 
     def dp_mbar(self, fan: float) -> float:
-        """Pressure drop over the packing: 10 mbar at full flow and wetted (5-15, domain brief 1), half of it dry (assumed)."""
+        """Pressure drop over the packing: 10 mbar at full flow and wetted (5-15, house domain brief 1), half of it dry (assumed)."""
         return fan * fan * (10.0 if self.recirculates else 5.0)
 
 

@@ -6,7 +6,7 @@
 Unknown is the free proton; iron(III) hydrolyses to FeOH2+, Fe(OH)2+ and the dimer, boric acid to borate. Activity by Davies with the ionic
 strength clamped at 0.5 M: the liquor stands near 2 M, outside any Davies model, so the clamp is *assumed* and stated.
 
-Source: log beta Fe(III) -2.19 / -5.67 / -2.95, B(OH)3 pKa 9.24 (domain brief 2.5, K-high); enthalpies Baes and Mesmer 1976 [K-med].
+Source: log beta Fe(III) -2.19 / -5.67 / -2.95, B(OH)3 pKa 9.24 (house domain brief 2.5, K-high); enthalpies Baes and Mesmer 1976 [K-med].
 """
 
 from math import exp, log, sqrt

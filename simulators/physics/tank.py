@@ -1,7 +1,7 @@
 """One leach tank: valves, agitator, reactions, jacket and vent, stepped by `dt_s`.
 
 Order of a step: things that move, what flows in, reactions (every `chemistry_period_s`), heat, gas, and what an instrument could see.
-Source: domain brief 2, 3; numbers in `parameters.TankParameters`.
+Source: house domain brief 2, 3; numbers in `parameters.TankParameters`.
 """
 
 from math import log10, pi
@@ -298,7 +298,7 @@ class LeachTank:
         """Sweep, purge and reaction gas leave with their share of water and HCl vapour."""
         c, p, hs = self.contents, self.p, self.headspace
         purge = p.purge_nm3_h * self.valves[var.PURGE] * site.nitrogen
-        sweep = max(0.0, p.sweep_nm3_h * site.fan - purge)
+        sweep = max(p.leak_nm3_h, p.sweep_nm3_h - purge) * site.fan
         k = dt_s / (3600.0 * NORMAL_M3)
         self.nitrogen_mol = purge * k
         free_m3 = max(0.02, (p.capacity_l - c.liquor_l - c.solid_l) * 1e-3)
@@ -333,7 +333,7 @@ class LeachTank:
     # --- what an instrument could see ------------------------------------------------------------------------------------------------
 
     def orp_mv(self) -> float:
-        """Redox potential against Ag/AgCl, mV: Nernst on Fe3+/Fe2+ with 771 mV, less 200 (domain brief 3); peroxide lifts it."""
+        """Redox potential against Ag/AgCl, mV: Nernst on Fe3+/Fe2+ with 771 mV, less 200 (house domain brief 3); peroxide lifts it."""
         c = self.contents
         if c.capacity_kj_k <= 2.0:
             return 200.0

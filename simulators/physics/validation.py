@@ -2,7 +2,7 @@
 
     python -m simulators.physics.validation [docs/images/leach-validation.svg]
 
-Only row A gives a rate constant (by `identify_row_a`); everything else here is a comparison. Source of the rows: domain brief 2.6.
+Only row A gives a rate constant (by `identify_row_a`); everything else here is a comparison. Source of the rows: house domain brief 2.6.
 """
 
 import sys
@@ -18,7 +18,7 @@ from simulators.physics.reagents import hydrochloric_acid
 from simulators.physics.species import ATOMIC_WEIGHT, CL, FE3, ND, RARE_EARTHS
 
 ROW_A_C, ROW_A_MIN, ROW_A_HCL, ROW_A_EXTRACTION = 95.0, 300.0, 0.5, 0.98
-"""Row A's conditions; 98 % stands for "almost quantitative" (domain brief 2.6, assumed there)."""
+"""Row A's conditions; 98 % stands for "almost quantitative" (house domain brief 2.6, assumed there)."""
 LONE_CHEMICAL, LONE_ASH = 2.43e-3, 9.10e-4
 """Curves A' and A'': the constant either law alone needs for 98 % at 300 min, per minute at constant acid."""
 STANDARD_WATER_L, STANDARD_FEED_KG, STANDARD_METAL_KG = 550.0, 82.6, 60.0

@@ -1,4 +1,4 @@
-"""How the kinds of instrument on the line behave, by kind; from domain brief 3 ("K-high" there unless marked).
+"""How the kinds of instrument on the line behave, by kind; from house domain brief 3 ("K-high" there unless marked).
 
 Ranges are those of the instrument's span, in the unit of the variable it is bound to. A tag may override any of it in simulation.yaml.
 """
@@ -15,7 +15,7 @@ DEFAULTS: Final[dict[str, P]] = {
     "level_pct": P(tau_s=2.0, noise=0.2, low=0.0, high=100.0),
     "coriolis_flow": P(tau_s=0.5, noise=0.001, low=-1.0, high=100.0),  # L/min or m3/h; 0.1 % of rate, zero 0.1-0.5 % of span
     "coriolis_density": P(tau_s=1.0, noise=0.5, low=0.0, high=3000.0),  # kg/m3
-    "magnetic_flow": P(tau_s=1.0, noise=0.01, low=-20.0, high=20.0),  # m3/h: assumed
+    "magnetic_flow": P(tau_s=1.0, noise=0.01, low=-1.0e4, high=1.0e4),  # m3/h or L/min, liquid and duct air: assumed
     "load_cell": P(tau_s=0.5, noise=0.2, low=-50.0, high=2500.0),  # kg; agitator 0.1-0.3 kg
     "hopper_scale": P(tau_s=0.3, noise=0.02, low=-5.0, high=300.0),  # kg: assumed
     "h2_detector": P(tau_s=6.5, noise=0.1, drift_per_h=2.7e-3, low=0.0, high=100.0),  # % LEL; T90 15 s, 2 % LEL a month

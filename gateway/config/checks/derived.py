@@ -10,7 +10,7 @@ from gateway.config.faults import Fault
 from gateway.config.models import Derived
 from gateway.config.scope import Scope, expression, misfit
 from gateway.control.conditions import ConditionError, Expression, parse
-from gateway.control.dimension import quantity
+from gateway.control.dimension import Quantity, quantity
 
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
@@ -77,7 +77,7 @@ def _expression(draft: Draft, name: str, model: Derived) -> Iterator[Fault]:
 
 
 def _fits(draft: Draft, name: str, model: Derived, found: Expression, scope: Scope) -> Iterator[Fault]:
-    def measured(word: str):  # noqa: ANN202 - the type of a lambda's neighbour
+    def measured(word: str) -> Quantity | None:
         unit = scope.measure(word)
         return quantity(unit) if unit else None
 

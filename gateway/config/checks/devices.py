@@ -42,7 +42,9 @@ def devices_on_links(draft: Draft) -> Iterator[Fault]:
             continue
         link = draft.links.get(device.link)
         if link is not None and KIND[link.kind] != profile.protocol:
-            yield draft.fault(("devices", name, "link"), f"{device.link} speaks {KIND[link.kind]}, {profile.name} speaks {profile.protocol}")
+            yield draft.fault(
+                ("devices", name, "link"), f"{device.link} speaks {KIND[link.kind]}, {profile.name} speaks {profile.protocol}"
+            )
 
 
 def unit_ids(draft: Draft) -> Iterator[Fault]:
@@ -92,7 +94,9 @@ def watchdog_is_fed(draft: Draft) -> Iterator[Fault]:
         dog = profile.watchdog if profile else None
         outputs = {tag.point for tag in draft.tags.values() if tag.device == name and tag.output is not None}
         if dog is not None and dog.fed_by == "write" and outputs and dog.point not in outputs:
-            yield draft.fault(("devices", name), f"its watchdog is fed by writing {dog.point!r}, and no output tag does; it would trip for ever")
+            yield draft.fault(
+                ("devices", name), f"its watchdog is fed by writing {dog.point!r}, and no output tag does; it would trip for ever"
+            )
 
 
 def one_late_answer(draft: Draft) -> Iterator[Fault]:
@@ -100,7 +104,10 @@ def one_late_answer(draft: Draft) -> Iterator[Fault]:
     for name, device in draft.devices.items():
         link = draft.links.get(device.link)
         if link is not None and device.timeout_s is not None and link.timeout_ms / 1000 > device.timeout_s / 2:
-            yield draft.fault(("devices", name, "timeout_s"), f"{device.timeout_s:g} s is less than twice the {link.timeout_ms} ms that {device.link} waits for an answer")
+            yield draft.fault(
+                ("devices", name, "timeout_s"),
+                f"{device.timeout_s:g} s is less than twice the {link.timeout_ms} ms that {device.link} waits for an answer",
+            )
 
 
 def devices_have_tags(draft: Draft) -> Iterator[Fault]:

@@ -70,7 +70,7 @@ def spans(draft: Draft) -> Iterator[Fault]:
 def _setpoint(draft: Draft, name: str, loop: Loop) -> Iterator[Fault]:
     """The setpoint can be measured."""
     seen = draft.tags.get(loop.pv or "") or draft.derived.get(loop.pv or "")
-    if seen is None or seen.range is None or loop.kind == "direct" and draft.unit_of(loop.pv or "") != draft.unit_of(loop.to):
+    if seen is None or seen.range is None or (loop.kind == "direct" and draft.unit_of(loop.pv or "") != draft.unit_of(loop.to)):
         return
     for key, value in (("sp_low", loop.sp_low), ("sp_high", loop.sp_high)):
         if value is not None and not seen.range[0] <= value <= seen.range[1]:
@@ -100,7 +100,10 @@ def limiters(draft: Draft) -> Iterator[Fault]:
                 yield draft.fault((*path, "zero"), f"full and zero are both {limit.full:g}")
             seen = draft.tags.get(limit.pv) or draft.derived.get(limit.pv)
             if seen is not None and seen.range is not None and not seen.range[0] <= limit.zero <= seen.range[1]:
-                yield draft.fault((*path, "zero"), f"{limit.zero:g} outside {seen.range[0]:g}..{seen.range[1]:g} {seen.unit} of {limit.pv}: it would never stop the feed")
+                yield draft.fault(
+                    (*path, "zero"),
+                    f"{limit.zero:g} outside {seen.range[0]:g}..{seen.range[1]:g} {seen.unit} of {limit.pv}: it would never stop the feed",
+                )
 
 
 def owners(draft: Draft) -> Iterator[Fault]:
@@ -133,7 +136,10 @@ def cascades(draft: Draft) -> Iterator[Fault]:
         if period_s(draft, inner.scan) > period_s(draft, loop.scan):
             yield draft.fault(("loops", loop.to, "scan"), f"'{inner.scan}' is slower than '{loop.scan}' of the outer loop {name}")
         elif loop.ti_s is not None and inner.ti_s is not None and inner.ti_s * 3 > loop.ti_s:
-            yield draft.fault(("loops", loop.to, "ti_s"), f"{inner.ti_s:g} s; the inner loop must be at least three times faster than {name} ({loop.ti_s:g} s)")
+            yield draft.fault(
+                ("loops", loop.to, "ti_s"),
+                f"{inner.ti_s:g} s; the inner loop must be at least three times faster than {name} ({loop.ti_s:g} s)",
+            )
 
 
 def _circle(draft: Draft, start: str) -> bool:

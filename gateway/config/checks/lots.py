@@ -13,7 +13,7 @@ from gateway.config.phases import PHASES
 NEEDED = ("Nd", "Pr", "Dy", "Tb", "Fe")
 ELEMENTS = set(ATOMIC_WEIGHT) | {"C", "O", "N", "H", "Si", "Mg", "Mn", "Ti", "Mo", "Cr", "Zn", "Sn", "P", "S"}
 ORIGINS = ("mining", "refining", "separation", "metal", "alloy", "magnet")
-MOIST = 0.45                # swarf under water drains to less than this
+MOIST = 0.45  # swarf under water drains to less than this
 
 
 def assays(draft: Draft) -> Iterator[Fault]:
@@ -30,7 +30,9 @@ def assays(draft: Draft) -> Iterator[Fault]:
         if total > 1:
             yield draft.fault(path, f"fractions sum to {total:.4g}, more than the lot")
         elif lot.feed_state == "roasted" and total > 0.85 and "O" not in lot.assay:
-            yield draft.fault(path, f"fractions sum to {total:.4g}: no room for the oxygen of a roasted lot (a full roast leaves about 0.73)")
+            yield draft.fault(
+                path, f"fractions sum to {total:.4g}: no room for the oxygen of a roasted lot (a full roast leaves about 0.73)"
+            )
         elif lot.feed_state == "metal" and total < 0.8 and not missing:
             yield draft.fault(path, f"fractions sum to {total:.4g}: a metallic lot holds more; is it roasted?")
 
@@ -39,7 +41,9 @@ def waters(draft: Draft) -> Iterator[Fault]:
     """Moisture and its uncertainty are believable."""
     for name, lot in draft.lots.items():
         if lot.moisture > MOIST:
-            yield draft.fault(("lots", name, "moisture"), f"{lot.moisture:g} is a fraction of the lot; more than {MOIST:g} is slurry, not swarf")
+            yield draft.fault(
+                ("lots", name, "moisture"), f"{lot.moisture:g} is a fraction of the lot; more than {MOIST:g} is slurry, not swarf"
+            )
         if lot.moisture_u > max(lot.moisture, 0.02):
             yield draft.fault(("lots", name, "moisture_u"), f"{lot.moisture_u:g} is absolute, and more than the moisture itself")
 
@@ -57,7 +61,9 @@ def origins(draft: Draft) -> Iterator[Fault]:
 
 def takers(draft: Draft) -> Iterator[Fault]:
     """A recipe that runs takes its lots: every amount computes and lies inside the phases' limits."""
-    signatures = {key: {p: Signature(s.unit, s.low, s.high, s.default) for p, s in phase.parameters.items()} for key, phase in PHASES.items()}
+    signatures = {
+        key: {p: Signature(s.unit, s.low, s.high, s.default) for p, s in phase.parameters.items()} for key, phase in PHASES.items()
+    }
     for name, recipe in draft.recipes.items():
         unit = next((key for key, unit in draft.units.items() if unit.equipment_class == recipe.equipment_class), None)
         charge = recipe.formula.get("charge_mass")
@@ -85,4 +91,4 @@ def has_takers(draft: Draft) -> Iterator[Fault]:
 
 
 CHECKS = (assays, waters, origins, has_takers)
-AT_LAST = (takers,)         # only when nothing else is wrong: it would tell the same faults again
+AT_LAST = (takers,)  # only when nothing else is wrong: it would tell the same faults again

@@ -71,7 +71,9 @@ def in_time(draft: Draft) -> Iterator[Fault]:
         if row.permissive:
             continue
         if row.delay_s > row.safety_time_s:
-            yield draft.fault(("interlocks", name, "delay_s"), f"{row.delay_s:g} s is longer than the process safety time of {row.safety_time_s:g} s")
+            yield draft.fault(
+                ("interlocks", name, "delay_s"), f"{row.delay_s:g} s is longer than the process safety time of {row.safety_time_s:g} s"
+            )
         for tag_name in sorted(_looks_at(draft, row)):
             yield from _fast_enough(draft, name, row, tag_name)
 
@@ -81,9 +83,16 @@ def _fast_enough(draft: Draft, name: str, row: Interlock, tag_name: str) -> Iter
     if tag is None or tag.internal is not None:
         return
     if period_s(draft, tag.scan) > row.safety_time_s / 4:
-        yield draft.fault(("tags", tag_name, "scan"), f"'{tag.scan}' ({period_s(draft, tag.scan):g} s) is too slow for trip {name}: a quarter of its safety time is {row.safety_time_s / 4:g} s", _rates(draft, row))
+        yield draft.fault(
+            ("tags", tag_name, "scan"),
+            f"'{tag.scan}' ({period_s(draft, tag.scan):g} s) is too slow for trip {name}: a quarter of its safety time is {row.safety_time_s / 4:g} s",
+            _rates(draft, row),
+        )
     if tag.max_age_s > row.safety_time_s:
-        yield draft.fault(("tags", tag_name, "max_age_s"), f"{tag.max_age_s:g} s is above the process safety time of trip {name} ({row.safety_time_s:g} s)")
+        yield draft.fault(
+            ("tags", tag_name, "max_age_s"),
+            f"{tag.max_age_s:g} s is above the process safety time of trip {name} ({row.safety_time_s:g} s)",
+        )
 
 
 def _rates(draft: Draft, row: Interlock) -> tuple[str, ...]:
@@ -129,7 +138,9 @@ def answerable(draft: Draft) -> Iterator[Fault]:
     """An alarm leaves time to act after its delay, and a critical one does not leave an hour."""
     for name, alarm in draft.alarms.items():
         if alarm.on_delay_s >= alarm.response_min * 60:
-            yield draft.fault(("alarms", name, "on_delay_s"), f"{alarm.on_delay_s:g} s is all of the {alarm.response_min:g} min the operator has")
+            yield draft.fault(
+                ("alarms", name, "on_delay_s"), f"{alarm.on_delay_s:g} s is all of the {alarm.response_min:g} min the operator has"
+            )
         if alarm.priority == "critical" and alarm.response_min > 15:
             yield draft.fault(("alarms", name, "response_min"), f"{alarm.response_min:g} min; a critical alarm is answered within 15")
 

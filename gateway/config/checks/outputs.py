@@ -44,7 +44,10 @@ def safe_values(draft: Draft) -> Iterator[Fault]:
         for key in ("deadband", "tolerance"):
             value = getattr(output, key)
             if value is not None and value >= (high - low) / 2 and tag.unit != "1":
-                yield draft.fault(("tags", name, "output", key), f"{value:g} {tag.unit} is half of {low:g}..{high:g} or more; no difference would ever show")
+                yield draft.fault(
+                    ("tags", name, "output", key),
+                    f"{value:g} {tag.unit} is half of {low:g}..{high:g} or more; no difference would ever show",
+                )
 
 
 def proven(draft: Draft) -> Iterator[Fault]:
@@ -79,7 +82,9 @@ def comm_loss(draft: Draft) -> Iterator[Fault]:
         if action is None:
             yield draft.fault(path, f"{profile.name} does nothing on {tag.point} when the gateway is gone; give watchdog_relay")
         elif action != output.comm_loss:
-            yield draft.fault(path, f"{output.comm_loss!r}, but {tag.device} does {action!r} on {tag.point}; set comm_loss of the device or say so here")
+            yield draft.fault(
+                path, f"{output.comm_loss!r}, but {tag.device} does {action!r} on {tag.point}; set comm_loss of the device or say so here"
+            )
 
 
 def action_of(draft: Draft, tag: Tag) -> str | None:

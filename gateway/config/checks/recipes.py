@@ -15,8 +15,15 @@ from gateway.control.dimension import DIMENSIONLESS, Quantity, quantity
 
 # A phase and the phase that must stand somewhere before it.
 AFTER = {
-    "START_AGITATOR": "CHARGE_WATER", "HEAT": "CHARGE_WATER", "DOSE_SOLIDS": "START_AGITATOR", "DOSE_ACID": "START_AGITATOR",
-    "LEACH": "DOSE_ACID", "OXIDISE": "COOL", "WASH": "FILTER", "BLOW": "FILTER", "DROP": "FILTER",
+    "START_AGITATOR": "CHARGE_WATER",
+    "HEAT": "CHARGE_WATER",
+    "DOSE_SOLIDS": "START_AGITATOR",
+    "DOSE_ACID": "START_AGITATOR",
+    "LEACH": "DOSE_ACID",
+    "OXIDISE": "COOL",
+    "WASH": "FILTER",
+    "BLOW": "FILTER",
+    "DROP": "FILTER",
 }
 LAST = ("TO_BUFFER", "FILTER", "DROP", "SAMPLE")
 LASTS_MIN = {"LEACH": "max_time", "ADJUST_PH": "age", "OXIDISE": "stable_min", "BLOW": "time", "DROP": "time"}
@@ -170,7 +177,9 @@ def parallels(draft: Draft) -> Iterator[Fault]:
                 if other not in place:
                     yield draft.unknown(path, other, place, "step")
                 elif place[other] <= place[key]:
-                    yield draft.fault(path, f"{other} stands {'before' if other != key else 'as'} {key} itself; it could never be reached again")
+                    yield draft.fault(
+                        path, f"{other} stands {'before' if other != key else 'as'} {key} itself; it could never be reached again"
+                    )
                 elif started.setdefault(other, key) != key:
                     yield draft.fault(path, f"{other} is already started by {started[other]}")
 
@@ -185,7 +194,9 @@ def order(draft: Draft) -> Iterator[Fault]:
         if run[0][1].phase != "CHECK_UNIT":
             yield draft.fault((*path, run[0][0], "phase"), f"{run[0][1].phase} is first; a batch begins with CHECK_UNIT")
         if run[-1][1].phase in PHASES and run[-1][1].phase not in LAST:
-            yield draft.fault((*path, run[-1][0], "phase"), f"nothing after {run[-1][1].phase}: the batch would end with its liquor in the tank", LAST)
+            yield draft.fault(
+                (*path, run[-1][0], "phase"), f"nothing after {run[-1][1].phase}: the batch would end with its liquor in the tank", LAST
+            )
         for i, (key, step) in enumerate(run):
             wanted = AFTER.get(step.phase)
             if wanted is not None and wanted not in {earlier.phase for _, earlier in run[:i]}:
@@ -201,9 +212,11 @@ def equipment(draft: Draft) -> Iterator[Fault]:
                 continue
             missing = [role for role in phase.roles if role not in unit.roles] + [short for short in phase.uses if short not in unit.uses]
             known = {role.name for role in CLASSES[unit.equipment_class].roles} if unit.equipment_class in CLASSES else set()
-            missing = [role for role in missing if role not in known]       # a missing role of the class has its own fault
+            missing = [role for role in missing if role not in known]  # a missing role of the class has its own fault
             if missing:
-                yield draft.fault(("recipes", name, "procedure", key, "phase"), f"{step.phase} needs {', '.join(missing)}, which {unit_name} has not")
+                yield draft.fault(
+                    ("recipes", name, "procedure", key, "phase"), f"{step.phase} needs {', '.join(missing)}, which {unit_name} has not"
+                )
 
 
 def timeouts(draft: Draft) -> Iterator[Fault]:
@@ -214,7 +227,9 @@ def timeouts(draft: Draft) -> Iterator[Fault]:
         item = recipe.formula.get(value) if isinstance(value, str) else None
         longest = item.high if item else value
         if isinstance(longest, int | float) and longest >= step.timeout_min:
-            yield draft.fault(("recipes", name, "procedure", key, "timeout_min"), f"{step.timeout_min:g} min; {parameter} alone may take {longest:g} min")
+            yield draft.fault(
+                ("recipes", name, "procedure", key, "timeout_min"), f"{step.timeout_min:g} min; {parameter} alone may take {longest:g} min"
+            )
 
 
 def setpoints(draft: Draft) -> Iterator[Fault]:
@@ -225,17 +240,28 @@ def setpoints(draft: Draft) -> Iterator[Fault]:
         ends = (item.low, item.high) if item else (value, value) if isinstance(value, int | float) else None
         for unit in draft.units.values():
             loop = draft.loops.get(unit.loops.get("temperature", ""))
-            if ends is None or loop is None or unit.equipment_class != recipe.equipment_class or loop.sp_low is None or loop.sp_high is None:
+            if (
+                ends is None
+                or loop is None
+                or unit.equipment_class != recipe.equipment_class
+                or loop.sp_low is None
+                or loop.sp_high is None
+            ):
                 continue
             if ends[0] < loop.sp_low or ends[1] > loop.sp_high:
                 path = ("recipes", name, "procedure", key, "parameters", "temperature")
-                yield draft.fault(path, f"{ends[0]:g}..{ends[1]:g} degC; loop {unit.loops['temperature']} takes {loop.sp_low:g}..{loop.sp_high:g} degC")
+                yield draft.fault(
+                    path, f"{ends[0]:g}..{ends[1]:g} degC; loop {unit.loops['temperature']} takes {loop.sp_low:g}..{loop.sp_high:g} degC"
+                )
 
 
 def formula_used(draft: Draft) -> Iterator[Fault]:
     """A formula value that nothing uses would be changed in vain."""
     for name, recipe in draft.recipes.items():
-        texts = [*recipe.computed.values(), *(v for step in recipe.procedure.values() for v in step.parameters.values() if isinstance(v, str))]
+        texts = [
+            *recipe.computed.values(),
+            *(v for step in recipe.procedure.values() for v in step.parameters.values() if isinstance(v, str)),
+        ]
         used: set[str] = set()
         for text in texts:
             try:

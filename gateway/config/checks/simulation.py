@@ -9,7 +9,7 @@ from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Simulation
 
-BELIEVABLE = 4.0            # standard uncertainties between a lot's assay and what it truly holds
+BELIEVABLE = 4.0  # standard uncertainties between a lot's assay and what it truly holds
 
 
 def _simulated(draft: Draft, simulation: Simulation) -> Iterator[tuple[str, bool]]:
@@ -73,7 +73,9 @@ def true_assays(draft: Draft) -> Iterator[Fault]:
             if assay is None:
                 yield draft.unknown((*path, element), element, lot.assay, "assayed element")
             elif abs(fraction - assay.fraction) > BELIEVABLE * assay.u_rel * assay.fraction:
-                yield draft.fault((*path, element), f"{fraction:g} is more than {BELIEVABLE:g} standard uncertainties from the assay {assay.fraction:g}")
+                yield draft.fault(
+                    (*path, element), f"{fraction:g} is more than {BELIEVABLE:g} standard uncertainties from the assay {assay.fraction:g}"
+                )
     for name in draft.lots.keys() - (simulation.true_assays.keys() if simulation else draft.lots.keys()):
         yield draft.fault(("simulation", "true_assays"), f"lot {name} has no true assay")
 

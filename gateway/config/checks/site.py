@@ -18,7 +18,9 @@ def scan_grid(draft: Draft) -> Iterator[Fault]:
         period = getattr(scan, key)
         ticks = period / scan.trip_s
         if abs(ticks - round(ticks)) > 1e-9 or period < faster:
-            yield draft.fault(("site", "scan", key), f"{period:g} s; a whole multiple of trip_s ({scan.trip_s:g} s), not below {faster:g} s, is needed")
+            yield draft.fault(
+                ("site", "scan", key), f"{period:g} s; a whole multiple of trip_s ({scan.trip_s:g} s), not below {faster:g} s, is needed"
+            )
 
 
 def startup(draft: Draft) -> Iterator[Fault]:

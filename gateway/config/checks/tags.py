@@ -36,7 +36,9 @@ def names(draft: Draft) -> Iterator[Fault]:
     for section in ("tags", "derived"):
         for name in sorted(draft.declared[section]):
             if not READABLE.match(name):
-                yield draft.fault((section, name), f"{name!r} cannot be written in a condition: letters, digits and hyphens, beginning with a letter")
+                yield draft.fault(
+                    (section, name), f"{name!r} cannot be written in a condition: letters, digits and hyphens, beginning with a letter"
+                )
             if name in figures or (section == "derived" and draft.exists("tags", name)):
                 yield draft.fault((section, name), f"{name!r} is already a {'site parameter' if name in figures else 'tag'}")
 
@@ -107,7 +109,9 @@ def spans(draft: Draft) -> Iterator[Fault]:
         if isinstance(source, Point) and source.low is not None and source.high is not None:
             slack = 0.02 * (source.high - source.low)
             if low < source.low - slack or high > source.high + slack:
-                yield draft.fault(("tags", name, "span"), f"{low:g}..{high:g} lies outside the point's {source.low:g}..{source.high:g} {source.unit}")
+                yield draft.fault(
+                    ("tags", name, "span"), f"{low:g}..{high:g} lies outside the point's {source.low:g}..{source.high:g} {source.unit}"
+                )
 
 
 def ranges(draft: Draft) -> Iterator[Fault]:
@@ -122,9 +126,15 @@ def ranges(draft: Draft) -> Iterator[Fault]:
             continue
         slack = 0.01 * (reach[1] - reach[0])
         if tag.output is not None and (tag.range[0] < reach[0] - slack or tag.range[1] > reach[1] + slack):
-            yield draft.fault(("tags", name, "range"), f"{tag.range[0]:g}..{tag.range[1]:g} {tag.unit} is more than the device takes ({reach[0]:g}..{reach[1]:g})")
+            yield draft.fault(
+                ("tags", name, "range"),
+                f"{tag.range[0]:g}..{tag.range[1]:g} {tag.unit} is more than the device takes ({reach[0]:g}..{reach[1]:g})",
+            )
         elif tag.range[0] > reach[1] or tag.range[1] < reach[0]:
-            yield draft.fault(("tags", name, "range"), f"{tag.range[0]:g}..{tag.range[1]:g} {tag.unit} lies outside the instrument's {reach[0]:g}..{reach[1]:g}")
+            yield draft.fault(
+                ("tags", name, "range"),
+                f"{tag.range[0]:g}..{tag.range[1]:g} {tag.unit} lies outside the instrument's {reach[0]:g}..{reach[1]:g}",
+            )
 
 
 def instrument_range(draft: Draft, tag: Tag) -> tuple[float, float] | None:
@@ -151,7 +161,10 @@ def ages(draft: Draft) -> Iterator[Fault]:
     """One missed poll is no loss: max_age_s is at least twice the period."""
     for name, tag in draft.tags.items():
         if tag.internal is None and tag.max_age_s < 2 * period_s(draft, tag.scan):
-            yield draft.fault(("tags", name, "max_age_s"), f"{tag.max_age_s:g} s is less than two periods of scan '{tag.scan}' ({period_s(draft, tag.scan):g} s)")
+            yield draft.fault(
+                ("tags", name, "max_age_s"),
+                f"{tag.max_age_s:g} s is less than two periods of scan '{tag.scan}' ({period_s(draft, tag.scan):g} s)",
+            )
 
 
 def period_s(draft: Draft, scan: str) -> float:

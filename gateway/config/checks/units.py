@@ -74,7 +74,10 @@ def parts_fit(draft: Draft) -> Iterator[Fault]:
             tag = unit.roles.get(role.name, "")
             measure = draft.unit_of(tag)
             if measure in UNITS and UNITS[measure].dimension not in role.dimensions:
-                yield draft.fault(("units", name, "roles", role.name), f"tag {tag} is in {measure} ({UNITS[measure].dimension}), the role needs {' or '.join(role.dimensions)}")
+                yield draft.fault(
+                    ("units", name, "roles", role.name),
+                    f"tag {tag} is in {measure} ({UNITS[measure].dimension}), the role needs {' or '.join(role.dimensions)}",
+                )
     for name, role, tag_name, tag in players(draft):
         if role.direction == "out" and tag.output is None:
             yield draft.fault(("units", name, "roles", role.name), f"tag {tag_name} is an input, the role is written")
@@ -112,7 +115,9 @@ def _in_time(draft: Draft, name: str, role: Role, tag: Tag) -> Iterator[Fault]:
     silence = silence_s(draft, relay or tag)
     if role.within_s is not None and silence is not None and silence > role.within_s and action_of(draft, relay or tag):
         device = (relay or tag).device or ""
-        yield draft.fault(("devices", device, "timeout_s"), f"{silence:g} s; role {role.name!r} of {name} must fall within {role.within_s:g} s")
+        yield draft.fault(
+            ("devices", device, "timeout_s"), f"{silence:g} s; role {role.name!r} of {name} must fall within {role.within_s:g} s"
+        )
 
 
 def demanded(draft: Draft) -> Iterator[Fault]:
@@ -121,7 +126,9 @@ def demanded(draft: Draft) -> Iterator[Fault]:
         for section, wanted in (("interlocks", kind.interlocks), ("alarms", kind.alarms)):
             for row in wanted:
                 if f"{name}.{row}" not in draft.declared[section]:
-                    yield draft.fault((section,), f"{kind.name} {name} needs a row {row!r}", (), draft.near(f"{name}.{row}", draft.declared[section]))
+                    yield draft.fault(
+                        (section,), f"{kind.name} {name} needs a row {row!r}", (), draft.near(f"{name}.{row}", draft.declared[section])
+                    )
 
 
 CHECKS = (classes, neighbours, roles, parts_fit, one_owner, fail_to_the_right_side, demanded)

@@ -6,6 +6,7 @@ import asyncio
 import random
 import socket
 import struct
+from collections.abc import Callable
 from types import TracebackType
 
 from devices.profile import Access, Kind, Limits, Point, Profile, Table, Verified
@@ -180,6 +181,17 @@ class Rig:
         """Until nothing is in flight."""
         async with asyncio.timeout(PATIENCE_S):
             await self.link.drain()
+
+    async def answered_by(self, say: Callable[[Asked], bytes | None]) -> None:
+        """Until nothing is in flight, every request answered by ``say`` (None: not at all)."""
+        idle = asyncio.create_task(self.link.drain())
+        while not idle.done():
+            heard = asyncio.create_task(self.peer.asked.get())
+            async with asyncio.timeout(PATIENCE_S):
+                await asyncio.wait({idle, heard}, return_when=asyncio.FIRST_COMPLETED)
+            if heard.done() and (answer := say(heard.result())) is not None:
+                heard.result().say(answer)
+            heard.cancel()
 
     async def good_turn(self, value: float = 50.0) -> None:
         """One scan with right answers from every unit."""

@@ -395,24 +395,18 @@ async def test_a_unit_its_gateway_cannot_reach_is_lost_alone(code: int):
 @pytest.mark.fault("M27")
 @pytest.mark.parametrize("silent", [{2}, {2, 3}])
 async def test_silent_units_do_not_take_the_link_from_their_neighbours(silent: set[int]):
-    async with Rig(0.02, units=4) as rig:
+    async with Rig(0.08, units=4) as rig:
         await rig.good_turn()
         for _ in range(5):
             rig.scan()
-            for _ in range(sum(device.state != "lost" for device in rig.devices)):
-                asked = await rig.request()
-                if asked.unit not in silent:
-                    asked.say(asked.good(9.0))
-            await rig.idle()
-            while not rig.peer.asked.empty():
-                rig.peer.asked.get_nowait()
+            await rig.answered_by(lambda asked: None if asked.unit in silent else asked.good(9.0))
         assert [device.state for device in rig.devices] == ["lost" if unit in silent else "up" for unit in (1, 2, 3, 4)]
         assert rig.link.tally.connects == 1
 
 
 @pytest.mark.fault("M04")
 async def test_three_units_silent_in_a_row_mean_the_link():
-    async with Rig(0.02, units=4) as rig:
+    async with Rig(0.08, units=4) as rig:
         await rig.good_turn()
         rig.scan()
         for _ in range(3):

@@ -420,3 +420,47 @@ def test_a_lot_that_cannot_be_is_refused():
         World().tip(Feed(name="L-1", basis="as_fed"), 10.0)
     with pytest.raises(ValueError, match="Xx"):
         Feed(name="L-2", assay={"Xx": 0.1})
+
+
+def test_a_sample_point_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="R-109"):
+        World().sample("R-109", 0.1)
+    with pytest.raises(ValueError, match="no tank holds solids"):
+        World().sample("residue", 0.1)
+
+
+def test_the_standard_recipe_in_the_world_ends_as_in_the_beaker():
+    """Nothing is tuned: the figure is reported in docs/explanation/leach-model.md."""
+    line = Line()
+    line.world.set_heel("R-101", 550.0, {}, 0.0, temperature_c=80.0)
+    line.world.begin_batch("R-101")
+    line.stir()
+    line.feed_solids(STANDARD_FEED, 82.6)
+    line.acid(0.7)
+    while line.world.tanks[0].acid_mol < 565.0:
+        hold(line, 80.0)
+    line.acid(0.0)
+    while line.world.elapsed_s < 360.0 * 60.0:
+        hold(line, 80.0)
+    line.world.mark_leach_end("R-101")
+    nd = line.world.truth()["Nd"]
+    assert nd["in_kg"] == pytest.approx(13.68, abs=1e-6)
+    assert nd["leach_extraction"] == pytest.approx(0.985, abs=0.007)
+    assert 0.7 < line.get("R-101.ph") < 1.4
+    assert line.get("R-101.lel_pct") < 0.01
+
+
+def hold(line: Line, temperature_c: float) -> None:
+    """Ten seconds with the jacket's valves set by a plain proportional rule."""
+    gap = temperature_c - line.get("R-101.temperature_c")
+    line.set("R-101.hot_valve_cmd_pct", min(100.0, max(0.0, 60.0 + 30.0 * gap)))
+    line.run(10.0, 2.0)
+
+
+def test_the_scrubber_starts_at_nine_and_a_half_and_its_caustic_lifts_it_gently():
+    line = Line()
+    line.run(1.0)
+    assert line.get("C-301.ph") == pytest.approx(9.5, abs=0.02)
+    line.set("C-301.caustic_valve_cmd", 1.0)
+    line.run(10.0)
+    assert 9.52 < line.get("C-301.ph") < 9.9

@@ -1,0 +1,174 @@
+"""The ``lagan`` command. Exit codes: 0 done, 1 it did not work, 2 what was given is wrong, 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if not hasattr(given, "run"):
+        parser.print_help()
+        return 2
+    module, _, function = given.run.partition(":")
+    try:
+        return int(getattr(importlib.import_module(f"gateway.commands.{module}"), function)(given) or 0)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lagan", description="Plant control and instrumentation gateway. No safety instrumented system.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _look(commands)
+    _plant(commands)
+    _operate(commands)
+    _records(commands)
+    return parser
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", nargs="?", type=Path, help="folder of the configuration (default: the Belfast line)")
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, default=Path("data"), help="data directory of the plant process (default: data)")
+
+
+def _look(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    check = commands.add_parser("check", help="check a configuration: print the plant, or every fault (exit 2)")
+    _config(check)
+    check.add_argument("--json", action="store_true")
+    check.set_defaults(run="look:check")
+    devices = commands.add_parser("devices", help="list the instruments known, or print one's register table")
+    devices.add_argument("name", nargs="?")
+    devices.add_argument("--json", action="store_true")
+    devices.set_defaults(run="look:devices")
+
+
+def _plant(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser("run", help="the plant process: scan, links, batches, records")
+    _config(run)
+    _data(run)
+    run.add_argument("--read-only", action="store_true", help="commissioning: nothing is ever written to a device")
+    run.add_argument("--lockstep", type=Path, help=argparse.SUPPRESS)
+    run.set_defaults(run="plant:run")
+    sim = commands.add_parser("sim", help="serve the simulated line on loopback")
+    _config(sim)
+    sim.add_argument("--seed", type=int)
+    sim.add_argument("--speed", type=float, default=0.0, help="with --lockstep: at most so many times real time (0: as fast as it goes)")
+    sim.add_argument("--people", type=Path, help="Unix socket of the simulated people (tip a lot, set a fault)")
+    sim.add_argument("--lockstep", type=Path, help=argparse.SUPPRESS)
+    sim.set_defaults(run="plant:sim")
+    for name, text in (("demo", "simulated line and plant process as two processes over sockets, one batch to COMPLETE"),
+                       ("rehearse", "one batch on the stepped plant: no sockets, much faster than real time")):
+        made = commands.add_parser(name, help=text)
+        _config(made)
+        made.add_argument("--recipe", default="LEACH-NDFEB-SEL")
+        made.add_argument("--lot", type=str, default="DNAL-2026-0147", help="lot id, or file of a lot")
+        made.add_argument("--unit", default="R-101")
+        made.add_argument("--seed", type=int)
+        made.add_argument("--data", type=Path)
+        made.add_argument("--json", action="store_true", help="end with one JSON object")
+        made.set_defaults(run=f"{'demo' if name == 'demo' else 'rehearse'}:{name}")
+        if name == "demo":
+            made.add_argument("--speed", type=float, default=0.0, help="times real time; 1 is live, 0 as fast as it goes (default)")
+
+
+def _operate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    batch = commands.add_parser("batch", help="start and steer batches; list, show and report their records")
+    verbs = batch.add_subparsers(metavar="VERB", required=True)
+    start = verbs.add_parser("start", help="start a batch")
+    start.add_argument("batch")
+    start.add_argument("--recipe", required=True)
+    start.add_argument("--lot", required=True)
+    start.add_argument("--unit", default="R-101")
+    start.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a formula value within its range")
+    _common(start, "operate:start")
+    for verb in ("hold", "restart", "stop", "abort"):
+        made = verbs.add_parser(verb, help=f"{verb} a batch")
+        made.add_argument("batch")
+        made.set_defaults(verb=verb)
+        _common(made, "operate:batch")
+    answer = verbs.add_parser("answer", help="answer a prompt of a batch")
+    answer.add_argument("batch")
+    answer.add_argument("prompt")
+    answer.add_argument("answer")
+    _common(answer, "operate:answer")
+    for verb, text in (("list", "all batches in the journal"), ("show", "one batch record as JSON"), ("report", "one batch record as an HTML page")):
+        made = verbs.add_parser(verb, help=text)
+        if verb != "list":
+            made.add_argument("batch")
+        if verb == "report":
+            made.add_argument("--out", type=Path, help="file to write (default: BATCH.html in the data directory)")
+        _config_option(made)
+        _data(made)
+        made.add_argument("--json", action="store_true")
+        made.set_defaults(run=f"records:batch_{verb}")
+    _orders(commands)
+
+
+def _orders(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    explain = commands.add_parser("explain", help="why a tag, loop or interlock is what it is")
+    explain.add_argument("tag")
+    explain.add_argument("--json", action="store_true")
+    _common(explain, "operate:explain")
+    status = commands.add_parser("status", help="what the plant process is doing")
+    status.add_argument("--json", action="store_true")
+    _common(status, "operate:status")
+    interlock = commands.add_parser("interlock", help="reset, bypass or un-bypass an interlock")
+    interlock.add_argument("verb", choices=["reset", "bypass", "unbypass"])
+    interlock.add_argument("target")
+    interlock.add_argument("--minutes", type=float, default=60.0)
+    _common(interlock, "operate:interlock")
+    loop = commands.add_parser("loop", help="set a loop's mode, setpoint or output")
+    loop.add_argument("target")
+    loop.add_argument("mode", choices=["MANUAL", "AUTO", "CASCADE"])
+    loop.add_argument("--sp", type=float)
+    loop.add_argument("--out", type=float)
+    _common(loop, "operate:loop")
+    output = commands.add_parser("output", help="set an output by hand")
+    output.add_argument("target")
+    output.add_argument("value", type=float)
+    _common(output, "operate:output")
+    alarm = commands.add_parser("alarm", help="acknowledge, reset or shelve an alarm")
+    alarm.add_argument("verb", choices=["ack", "reset", "shelve", "unshelve"])
+    alarm.add_argument("target")
+    alarm.add_argument("--minutes", type=float, default=60.0)
+    _common(alarm, "operate:alarm")
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, help="folder of the configuration (default: the Belfast line)")
+
+
+def _common(parser: argparse.ArgumentParser, run: str) -> None:
+    """What every command to the running plant process takes."""
+    _data(parser)
+    parser.add_argument("--who", default="", help="your name for the record (default: your login)")
+    parser.add_argument("--why", default="", help="your reason for the record")
+    parser.add_argument("--key", default="", help="idempotency key: the same key is carried out once")
+    parser.set_defaults(run=run)
+
+
+def _records(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    record = commands.add_parser("record", help="verify a journal")
+    verbs = record.add_subparsers(metavar="VERB", required=True)
+    verify = verbs.add_parser("verify", help="check the hash chain and the anchor; exit 1 at the first fault")
+    verify.add_argument("directory", type=Path)
+    verify.add_argument("--json", action="store_true")
+    verify.set_defaults(run="records:verify")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

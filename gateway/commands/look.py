@@ -1,0 +1,61 @@
+"""check and devices: what the configuration says, what the instruments are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from gateway.config.faults import ConfigFaults
+from gateway.config.loading import load
+from gateway.config.models import Config
+from gateway.paths import belfast_config
+
+
+def config_of(given: Path | None, variables: set[str] | None = None) -> Config | None:
+    """The configuration, or None with every fault on standard error."""
+    directory = given or belfast_config()
+    try:
+        return load(directory, variables)
+    except ConfigFaults as error:
+        for fault in error.faults:
+            print(fault, file=sys.stderr)
+        print(f"{len(error.faults)} fault{'s' if len(error.faults) != 1 else ''} in {directory}; nothing was started", file=sys.stderr)
+        return None
+
+
+def check(given: argparse.Namespace) -> int:
+    """Print the plant, or its faults with exit code 2."""
+    from simulators.world import World
+
+    config = config_of(given.config, {name for name, _, _ in World().names()})
+    if config is None:
+        return 2
+    from gateway.config.describe import describe, summary
+
+    if given.json:
+        print(msgspec.json.encode(summary(config)).decode())
+    else:
+        describe(config)
+    return 0
+
+
+def devices(given: argparse.Namespace) -> int:
+    """List the profiles, or print one register table."""
+    from devices.instruments import PROFILES
+    from devices.render import profile_json, register_table
+
+    if given.name is None:
+        for profile in PROFILES.values():
+            print(f"{profile.name:20} {profile.maker:16} {profile.model:28} {profile.protocol:7} {profile.verified}")
+        return 0
+    if given.name not in PROFILES:
+        import difflib
+
+        near = difflib.get_close_matches(given.name, PROFILES, n=1)
+        print(f"no instrument {given.name!r}{f'; nearest is {near[0]}' if near else ''}", file=sys.stderr)
+        return 2
+    print(profile_json(PROFILES[given.name]).decode() if given.json else register_table(PROFILES[given.name]))
+    return 0

@@ -1,0 +1,51 @@
+"""rehearse: one batch on the stepped plant, no sockets; the same plant, recipe and scan as live."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.commands.look import config_of
+from gateway.commands.outcome import outcome
+from gateway.commands.screen import Screen
+
+
+def rehearse(given: argparse.Namespace) -> int:
+    """Run the rehearsal; 0 only when the batch is COMPLETE."""
+    config = config_of(given.config)
+    if config is None:
+        return 2
+    if given.lot.endswith((".yaml", ".yml")):
+        given.lot = Path(given.lot).stem
+    from gateway.records.journal import Journal
+    from gateway.records.store import MemoryJournal
+    from simulators.rehearsal import Run
+
+    missing = f"recipe {given.recipe!r}" if given.recipe not in config.recipes else f"lot {given.lot!r}" if given.lot not in config.lots else ""
+    if missing:
+        print(f"no {missing} in the configuration", file=sys.stderr)
+        return 2
+    if given.data is not None:
+        given.data.mkdir(parents=True, exist_ok=True)
+    journal: Any = MemoryJournal() if given.data is None else Journal.open(given.data)
+    began = time.monotonic()
+    run = Run(config, journal, recipe=given.recipe, lot=given.lot, unit=given.unit, seed=given.seed)
+    state = run.to_end()
+    wall = time.monotonic() - began
+    truth = run.rehearsal.line.world.truth(given.unit)
+    if given.data is not None:
+        journal.close()
+        journal = None
+    result = outcome(config, given.data, run.batch, state, run.plant_s, wall, truth, journal)
+    if given.json:
+        print(msgspec.json.encode(result).decode())
+    else:
+        Screen.farewell(result)
+        if run.held:
+            print(f"held: {run.held}", file=sys.stderr)
+    return 0 if state == "COMPLETE" else 1

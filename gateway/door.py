@@ -1,0 +1,132 @@
+"""The plant process's Unix socket: commands in, answers out when they are durable, questions answered from the scan.
+
+The socket is readable by its owner and group only; who is at the other end is told by the kernel (SO_PEERCRED) and
+written beside the name that the client gives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import pwd
+import socket
+import struct
+from pathlib import Path
+from typing import Any
+
+from gateway.control.explain import explain
+from gateway.control.scan import Command
+from gateway.protocol import VERSION, Ask, Do, Hello, Told, pack, read_word
+from gateway.runtime import Runtime
+
+_CREDENTIALS = struct.Struct("3i")
+
+
+class Door:
+    """Serves one runtime on one socket."""
+
+    def __init__(self, runtime: Runtime, path: Path) -> None:
+        self.runtime, self.path = runtime, path
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Start to listen. A socket left behind by a process that died is replaced (the data directory's lock guards it)."""
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+        self._server = await asyncio.start_unix_server(self._meet, str(self.path))
+        self.path.chmod(0o660)
+
+    async def close(self) -> None:
+        """Stop to listen and forget the socket."""
+        if self._server is not None:
+            self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+
+    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._talk(reader, writer)
+        except (ValueError, ConnectionError):
+            pass                                # a stranger, or somebody who left: nothing of the plant depends on them
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hello = await read_word(reader)
+        if not isinstance(hello, Hello):
+            return
+        writer.write(pack(Hello(VERSION, "lagan")))
+        if hello.version != VERSION:
+            return
+        who = f"{hello.who} ({_peer(writer)})"
+        while (word := await read_word(reader)) is not None:
+            if isinstance(word, Do):
+                self._spawn(self._do(word, who, writer))
+            elif isinstance(word, Ask):
+                writer.write(pack(self._answer(word)))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _do(self, word: Do, who: str, writer: asyncio.StreamWriter) -> None:
+        command = Command(verb=word.verb, target=word.target, who=who, why=word.why, key=word.key, arguments=word.arguments)
+        answer = await self.runtime.do(command)
+        ok = answer.entry.outcome == "accepted"
+        writer.write(pack(Told(id=word.id, ok=ok, reason=answer.entry.reason)))
+
+    def _answer(self, word: Ask) -> Told:
+        try:
+            if word.what == "status":
+                return Told(id=word.id, ok=True, body=status(self.runtime))
+            if word.what == "explain":
+                return Told(id=word.id, ok=True, body=explain(self.runtime.plant.scan, word.target, self.runtime.clock.now()))
+            if word.what == "stop":
+                self.runtime.stop("asked to by a client")
+                return Told(id=word.id, ok=True)
+            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, explain, stop")
+        except KeyError as error:
+            return Told(id=word.id, ok=False, reason=f"unknown name {error}")
+
+
+def status(runtime: Runtime) -> dict[str, Any]:
+    """What a person wants to see first: plant time, batches, what stands, what asks."""
+    scan = runtime.plant.scan
+    parts = scan.parts
+    units: dict[str, Any] = {}
+    for name, engine in parts.units.items():
+        batch = engine.batch
+        if batch is None:
+            continue
+        units[name] = {
+            "batch": batch.id, "state": batch.state, "cause": batch.cause, "recipe": batch.recipe, "lot": batch.lot.get("lot", ""),
+            "formula": batch.control_recipe["formula"], "prompts": batch.open_prompts,
+            "steps": [{"step": run.name, "phase": run.phase, "state": run.state} for run in batch.active],
+            "done": sum(run.state == "COMPLETE" for run in batch.steps.values()), "of": len(batch.steps),
+            "values": {role: parts.image.value[i] for role, i in engine.wiring.roles.items() if "." not in role and not parts.image.quality[i] & 0xC0000000},
+        }
+    return {
+        "utc_ns": runtime.clock.now().utc, "mono_ns": runtime.clock.now().mono, "scans": scan.count, "armed": scan.armed,
+        "units": units, "alarms": {a.row.name: a.state for a in parts.alarms.items if a.state not in ("NORM", "DSUPR")},
+        "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
+        "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},
+        "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or ""},
+    }
+
+
+def _peer(writer: asyncio.StreamWriter) -> str:
+    """Who the kernel says is at the other end."""
+    sock = writer.get_extra_info("socket")
+    _, uid, _ = _CREDENTIALS.unpack(sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

@@ -1,0 +1,153 @@
+"""The simulated line behind real sockets: Modbus TCP and OPC UA on loopback, and who moves its time.
+
+At speed 1 the line follows the wall clock. Otherwise it owns plant time: each tick goes to the gateway over the lockstep
+socket and the next one waits for the gateway's answer; a gateway that does not answer within the lease is left behind, the
+line goes on at the pace of the wall clock and the devices' watchdogs run out as they would in a plant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.config.models import Config
+from gateway.control.image import SECOND, Now
+from gateway.lockstep import START_MONO, START_UTC, tick_frame
+from simulators.line import Line
+from simulators.serve_modbus import ModbusServers
+from simulators.serve_opcua import OpcUaServer
+
+LEASE_S = 2.0
+PUBLISH_NS = 5 * SECOND
+
+
+class Simulation:
+    """Servers around one line. ``lockstep``: socket of the private clock, None to follow the wall clock."""
+
+    def __init__(self, config: Config, *, seed: int | None = None, lockstep: Path | None = None, people: Path | None = None, speed: float = 0.0) -> None:
+        self.config, self.lockstep, self.people, self.speed = config, lockstep, people, speed
+        self.period_ns = round(config.site.scan.trip_s * SECOND)
+        live = lockstep is None
+        self.now = Now(time.monotonic_ns(), time.time_ns()) if live else Now(START_MONO, START_UTC)
+        self.line = Line(config, seed, self.now.utc - self.now.mono)
+        self.modbus = ModbusServers(self._ports(), self._clock)
+        self.opcua = self._opcua()
+        self._published = 0
+        self._gateway: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._met = asyncio.Event()
+
+    def _clock(self) -> int:
+        return time.monotonic_ns() if self.lockstep is None else self.now.mono
+
+    def _ports(self) -> dict[int, dict[int, Any]]:
+        ports: dict[int, dict[int, Any]] = {}
+        for name, bank in self.line.banks.items():
+            ports.setdefault(self.config.links[self.config.devices[name].link].port, {})[bank.unit_id] = bank
+        return ports
+
+    def _opcua(self) -> OpcUaServer | None:
+        for link in self.config.links.values():
+            if link.kind == "opcua":
+                return OpcUaServer(self.line.icp, self._clock, host=link.host, port=link.port)
+        return None
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        servers: list[asyncio.Server] = []
+        try:
+            await self.modbus.start()
+            if self.opcua is not None:
+                await self.opcua.start()
+            if self.people is not None:
+                servers.append(await asyncio.start_unix_server(self._person, str(self.people)))
+            if self.lockstep is None:
+                await self._follow_the_wall()
+            else:
+                servers.append(await asyncio.start_unix_server(self._gateway_came, str(self.lockstep)))
+                await self._own_time()
+        finally:
+            for server in servers:
+                server.close()
+            await self.modbus.stop()
+            if self.opcua is not None:
+                await self.opcua.stop()
+
+    # --- time ---------------------------------------------------------------------------------------------------
+    async def _follow_the_wall(self) -> None:
+        due = time.monotonic_ns()
+        while True:
+            due += self.period_ns
+            await asyncio.sleep(max(due - time.monotonic_ns(), 0) / SECOND)
+            if time.monotonic_ns() - due > 10 * self.period_ns:
+                due = time.monotonic_ns()       # the machine slept: no burst to catch up
+            self.now = Now(time.monotonic_ns(), time.time_ns())
+            await self._step()
+
+    async def _own_time(self) -> None:
+        await self._met.wait()
+        began, first = time.monotonic_ns(), self.now.mono
+        while True:
+            self.now = Now(self.now.mono + self.period_ns, self.now.utc + self.period_ns)
+            await self._step()
+            if not await self._tell_gateway():
+                await asyncio.sleep(self.period_ns / SECOND)     # nobody scans: the plant goes on in its own time
+                began, first = time.monotonic_ns(), self.now.mono
+            elif self.speed:
+                ahead = (self.now.mono - first) / self.speed - (time.monotonic_ns() - began)
+                if ahead > 0:
+                    await asyncio.sleep(ahead / SECOND)
+
+    async def _step(self) -> None:
+        self.line.step(self.period_ns / SECOND, self.now.mono)
+        if self.opcua is not None and self.now.mono - self._published >= PUBLISH_NS:
+            self._published = self.now.mono
+            await self.opcua.publish()
+
+    async def _tell_gateway(self) -> bool:
+        """One tick to the gateway and its answer; False when there is none within the lease."""
+        if self._gateway is None:
+            return False
+        reader, writer = self._gateway
+        try:
+            writer.write(tick_frame(self.now))
+            async with asyncio.timeout(LEASE_S):
+                return bool(await reader.readexactly(1))
+        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+            self._gateway = None
+            return False
+
+    async def _gateway_came(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._gateway is not None:
+            self._gateway[1].close()
+        self._gateway = (reader, writer)
+        self._met.set()
+
+    # --- the simulated people -----------------------------------------------------------------------------------
+    async def _person(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while line := await reader.readline():
+                writer.write(msgspec.json.encode(self._hear(msgspec.json.decode(line))) + b"\n")
+        writer.close()
+
+    def _hear(self, word: dict[str, Any]) -> dict[str, Any]:
+        """tip a lot | begin a batch's account | tell the truth | set a fault variable."""
+        what = word.get("what")
+        if what == "tip":
+            self.line.tip(word["lot"], float(word["mass_kg"]))
+        elif what == "begin":
+            self.line.begin_batch(word["unit"])
+        elif what == "truth":
+            return {"ok": True, "truth": self.line.world.truth(word["unit"])}
+        elif what == "set":
+            self.line.world.values[self.line.world.index(word["variable"])] = float(word["value"])
+        elif what == "get":
+            return {"ok": True, "value": self.line.world.values[self.line.world.index(word["variable"])]}
+        else:
+            return {"ok": False, "reason": f"no such word {what!r}"}
+        return {"ok": True}

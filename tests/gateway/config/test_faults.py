@@ -1,0 +1,275 @@
+"""One mistake in the Belfast configuration, one fault, at its line, in words that help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from gateway.config.faults import Fault
+
+
+class Mistake(NamedTuple):
+    """``old`` becomes ``new`` in ``file``; the fault ``says`` something at the line of ``at`` (default: of ``new``)."""
+
+    file: str
+    old: str
+    new: str
+    says: str
+    at: str = ""
+    where: str = ""         # file of ``at``, where it is another one
+
+
+SITE = [
+    Mistake("site.yaml", "fast_s: 1.0", "fast_s: 0.75", "site.scan.fast_s: 0.75 s; a whole multiple"),
+    Mistake("site.yaml", "startup_timeout_s: 30", "startup_timeout_s: 5", "less than two slow scans"),
+    Mistake("site.yaml", "bypass_max_h: 8", 'bypass_max_h: "8"', "'8' is not a number (text in quotes)"),
+    Mistake("site.yaml", "bypass_max_h: 8", "bypass_max_h: true", "True is not a number"),
+    Mistake("site.yaml", "bypass_max_h: 8", "bypass_max_h: .nan", ".nan is not a finite number"),
+    Mistake("site.yaml", "bypass_max_h: 8", "bypass_max_h: -.inf", "-.inf is not a finite number"),
+    Mistake("site.yaml", "bypass_max_h: 8", "bypass_max_h: 24", "24 must be less than or equal to 8"),
+    Mistake("site.yaml", "bypass_max_h: 8", "bypas_max_h: 8", "unknown key 'bypas_max_h', allowed:"),
+    Mistake("site.yaml", "    level_trip_pct: 90", "    level_trip-pct: 90", "cannot be written in a condition"),
+    Mistake("site.yaml", "  name: Belfast demonstration line\n", "", "site.name: is missing", "site:"),
+    Mistake("site.yaml", "  process_cell: LEACH", "  name: Again\n  process_cell: LEACH", "site.name: duplicate key, first given in line 5", "  name: Again"),
+]
+
+DEVICES = [
+    Mistake("devices.yaml", "GW-200: {kind: modbus_tcp, port: 15040", "GW-200: {kind: modbus_tcp, port: 15030", "127.0.0.1:15030 is already link GW-100"),
+    Mistake("devices.yaml", "ICP: {kind: opcua, port: 15060", "ICP: {kind: opcua, port: 0", "0 must be greater than or equal to 1"),
+    Mistake("devices.yaml", "  ICP: {", "  GW-900: {kind: modbus_tcp, port: 15090}\n  ICP: {", "no device is on this link", "  GW-900"),
+    Mistake("devices.yaml", "ICP: {kind: opcua", "ICP: {kind: modbus_tcp", "ICP speaks modbus, icp_lads speaks opcua", "AE-501:"),
+    Mistake("devices.yaml", "P-132: {profile: prominent_gamma_x", "P-132: {profile: prominent_gama_x", "unknown profile 'prominent_gama_x'; nearest: prominent_gamma_x"),
+    Mistake("devices.yaml", "AC-301: {profile: liquiline_cm44x, link: GW-300", "AC-301: {profile: liquiline_cm44x, link: GW-30", "unknown link 'GW-30'"),
+    Mistake("devices.yaml", "link: GW-100, unit_id: 23", "link: GW-100, unit_id: 22", "22 on GW-100 is already P-131"),
+    Mistake("devices.yaml", "link: GW-100, unit_id: 23", "link: GW-100, unit_id: 0", "0 is broadcast"),
+    Mistake("devices.yaml", "link: GW-100, unit_id: 23, ", "link: GW-100, ", "unit_id is missing"),
+    Mistake("devices.yaml", "AC-301: {profile: liquiline_cm44x,", "AC-301: {profile: liquiline_cm44x, timeout_s: 3,", "liquiline_cm44x has no watchdog"),
+    Mistake("devices.yaml", "comm_loss: {do_5_0: hold, do_5_2: hold}", "comm_loss: {do_5_0: hold, do_5_2: hold, do_5_16: hold}", "unknown written point 'do_5_16'"),
+    Mistake("devices.yaml", "comm_loss: {do_5_0: hold, do_5_2: hold}", "comm_loss: {do_5_0: hold, do_5_2: hold, do_5_9: preset}", "has no preset for do_5_9"),
+    Mistake("devices.yaml", "IO-300: {kind: modbus_tcp, port: 15051, timeout_ms: 200", "IO-300: {kind: modbus_tcp, port: 15051, timeout_ms: 1500",
+            "2.5 s is less than twice the 1500 ms", "  IO-300: {profile"),
+    Mistake("devices.yaml", "  AC-301: {", "  AC-302: {profile: liquiline_cm44x, link: GW-300, unit_id: 3}\n  AC-301: {", "no tag uses this device", "  AC-302"),
+    Mistake("devices.yaml", "unit_id: 21, timeout_s: 3,", "unit_id: 21, timeout_s: 5,", "5 s; role 'run' of P-121 must fall within 3 s"),
+    Mistake("devices.yaml", "  GD-405: {", "  GD-401: {profile: sensepoint_xrl, link: GW-300, unit_id: 19}\n  GD-405: {", "duplicate key, first given in config/devices.yaml:",
+            "  GD-401: {profile"),
+]
+
+TAGS = [
+    Mistake("tags.yaml", "Hopper weight, unit: kg", "Hopper weight, unit: kgs", "tags.WIT-101.unit: 'kgs', allowed: degC"),
+    Mistake("tags.yaml", "Hopper weight, unit: kg", "Hopper weight, unit: bar", "tag WIT-101 is in bar (pressure), the role needs mass", "hopper_weight: WIT-101", "units.yaml"),
+    Mistake("tags.yaml", "unit: L/min, device: \"P-{p}\", point: flow", "unit: kg/h, device: \"P-{p}\", point: flow", "does not convert"),
+    Mistake("tags.yaml", "device: IO-100, point: ai_0_0", "device: IO-109, point: ai_0_0", "unknown device 'IO-109'"),
+    Mistake("tags.yaml", "device: IO-100, point: ai_0_0", "device: IO-100, point: ai_9_0", "unknown point of adam_5000_tcp 'ai_9_0'"),
+    Mistake("tags.yaml", "device: IO-100, point: ai_0_0", "device: IO-100, point: ai_0_1", "ai_0_1 shares registers with ai_0_1 of tag WIT-101", "  LIT-110"),
+    Mistake("tags.yaml", "device: IO-200, point: do_5_4", "device: IO-200, point: do_5_3", "do_5_3 shares registers with do_5_3 of tag XV-203"),
+    Mistake("tags.yaml", "device: IO-100, point: ai_0_0, ", "device: IO-100, ", "device and point are missing"),
+    Mistake("tags.yaml", "span: [[4, 20], [0, 150]]", "span: [[4, 4], [0, 150]]", "maps to one point"),
+    Mistake("tags.yaml", "span: [[4, 20], [0, 150]]", "span: [[4, 25], [0, 150]]", "4..25 lies outside the point's 3.8..19.999 mA"),
+    Mistake("tags.yaml", "range: [-2, 150]", "range: [150, -2]", "150..-2 is inverted"),
+    Mistake("tags.yaml", "range: [-2, 150]", "range: [200, 300]", "lies outside the instrument's"),
+    Mistake("tags.yaml", "range: [-2, 150]", "range: [-2]", "must"),
+    Mistake("tags.yaml", "AT-405: {description: HCl in the room, unit: ppm, device: GD-405, point: pv, scan: fast, max_age_s: 5",
+            "AT-405: {description: HCl in the room, unit: ppm, device: GD-405, point: pv, scan: fast, max_age_s: 1.5", "less than two periods"),
+    Mistake("tags.yaml", 'description: "Hydrogen in the diluted duct, % of LEL", unit: "%LEL", device: "GD-10{n}", point: pv, scan: trip',
+            'description: "Hydrogen in the diluted duct, % of LEL", unit: "%LEL", device: "GD-10{n}", point: pv, scan: fast', "is too slow for trip R-101.hydrogen_high"),
+    Mistake("tags.yaml", 'unit: "%LEL", device: "GD-10{n}", point: pv, scan: trip, max_age_s: 3', 'unit: "%LEL", device: "GD-10{n}", point: pv, scan: trip, max_age_s: 30',
+            "30 s is above the process safety time of trip R-101.hydrogen_high (3 s)"),
+    Mistake("tags.yaml", "unit: kg, device: IO-100,", "unit: kg, invert: true, device: IO-100,", "only a bit is inverted"),
+    Mistake("tags.yaml", "unit: kg, device: IO-100,", "unit: kg, states: {0: empty}, device: IO-100,", "states belong to a switch"),
+    Mistake("tags.yaml", "scan: trip, max_age_s: 3, states: {0: lost", "scan: often, max_age_s: 3, states: {0: lost", "'often', allowed: trip, fast, slow"),
+    Mistake("tags.yaml", 'internal: "batch.R-10{n}.active"', 'internal: "batch.R-10{n}.activ"', "unknown figure of a batch 'activ'"),
+    Mistake("tags.yaml", 'internal: "loop.TIC-10{n}1.ramped"', 'internal: "loop.TIC-19{n}1.ramped"', "unknown loop 'TIC-1911'"),
+    Mistake("tags.yaml", 'internal: "loop.TIC-10{n}1.ramped"', 'internal: "lop.TIC-10{n}1.ramped"', "'lop.TIC-1011.ramped', allowed: loop.<loop>.sp"),
+    Mistake("tags.yaml", "  FIT-402: {", "  acid_overdose_1: {description: Nothing, internal: batch.R-101.active}\n  FIT-402: {", "is already a site parameter", "  acid_overdose_1"),
+    Mistake("tags.yaml", "  FIT-402: {", "  9FIT: {description: Nothing, internal: batch.R-101.active}\n  FIT-402: {", "cannot be written in a condition", "  9FIT"),
+    Mistake("tags.yaml", "TT-10{n}1A: {each: {n: [1, 2, 3]}, ", "TT-10{n}1A: {", "placeholder {n} without 'each", "  TT-10{n}1A: {description"),
+    Mistake("tags.yaml", "TT-10{n}3: {each: {n: [1, 2, 3]}", "TT-10{n}3: {each: {n: [1, 2, 3], m: [1, 2]}", "{m} is not in the name"),
+]
+
+OUTPUTS = [
+    Mistake("tags.yaml", "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, comm_loss: zero, settle_s: 3}",
+            "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, settle_s: 3}", "tags.XV-301.output.comm_loss: is missing"),
+    Mistake("tags.yaml", "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, comm_loss: zero, settle_s: 3}",
+            "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {comm_loss: zero, settle_s: 3}", "tags.XV-301.output.safe: is missing"),
+    Mistake("tags.yaml", "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, comm_loss: zero, settle_s: 3}",
+            "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 2, comm_loss: zero, settle_s: 3}", "2 1 outside 0..1"),
+    Mistake("tags.yaml", "output: {safe: 100, comm_loss: hold", "output: {safe: 50, comm_loss: hold", "50.0; safe for role 'fan_speed_sp' of C-301 is 100"),
+    Mistake("tags.yaml", "output: {safe: hold, comm_loss: hold, settle_s: 40}", "output: {safe: hold, comm_loss: zero, settle_s: 40}", "'zero' is weaker than role 'close' of FP-201"),
+    Mistake("devices.yaml", "comm_loss: {run: hold, speed_sp: hold}, description: Fan drive", "comm_loss: {run: hold}, description: Fan drive",
+            "'hold', but M-301 does 'zero' on speed_sp", "  SY-301", "tags.yaml"),
+    Mistake("tags.yaml", "readback: XI-101,", "readback: XI-109,", "unknown tag 'XI-109'"),
+    Mistake("tags.yaml", "readback: XI-101,", "readback: XS-301,", "an echo proves nothing"),
+    Mistake("tags.yaml", "readback: XI-101,", "readback: WIT-101,", "WIT-101 is in kg, the output in 1"),
+    Mistake("tags.yaml", "readback: XI-101,", "readback: XI-101, watchdog_relay: XS-30,", "unknown tag 'XS-30'"),
+    Mistake("tags.yaml", "readback: XI-101,", "readback: XI-101, watchdog_relay: XS-301,", "XS-301 does not drop out by itself"),
+    Mistake("tags.yaml", "device: M-100, point: speed_sp, scan: fast, max_age_s: 5, range: [0, 100]", "device: M-100, point: speed_sp, scan: fast, max_age_s: 5, range: [0, 130]",
+            "is more than the device takes"),
+    Mistake("tags.yaml", "device: M-100, point: speed_sp, scan: fast, max_age_s: 5, range: [0, 100], output: {safe: 0, comm_loss: zero, tolerance: 0.5",
+            "device: M-100, point: speed_sp, scan: fast, max_age_s: 5, range: [0, 100], output: {safe: 0, comm_loss: zero, tolerance: 60", "no difference would ever show"),
+    Mistake("tags.yaml", "Caustic to the scrubber, device: IO-300, point: do_5_1", "Caustic to the scrubber, device: IO-300, point: di_4_15", "can only be read; an output writes"),
+]
+
+DERIVED = [
+    Mistake("tags.yaml", "kind: total, of: FIT-201", "kind: total, of: FIT-209", "unknown tag 'FIT-209'"),
+    Mistake("tags.yaml", "kind: total, of: FIT-201", "kind: total, of: FQI-201", "is made from itself"),
+    Mistake("tags.yaml", "unit: m3, kind: total, of: FIT-201", "unit: kg, kind: total, of: FIT-201", "FQI-201 is in kg", "filtrate_total: FQI-201", "units.yaml"),
+    Mistake("tags.yaml", "unit: K/min, kind: rate", "unit: degC, kind: rate", "per minute", "  TR-10{n}1"),
+    Mistake("tags.yaml", "/ 100 %LEL * 0.04 * gas_volume_l_min", "/ 100 * 0.04 * gas_volume_l_min", "derived.HY-1011.unit: 'L/min'", "  HY-10{n}1"),
+    Mistake("tags.yaml", "/ 100 %LEL * 0.04 * gas_volume_l_min", "/ 100 %LEL * 0.04 * gas_flow_l_min", "unknown name 'gas_flow_l_min'"),
+    Mistake("tags.yaml", "/ 100 %LEL * 0.04 * gas_volume_l_min", "/ (100 %LEL * 0.04 * gas_volume_l_min", "cannot read condition"),
+]
+
+UNITS = [
+    Mistake("units.yaml", "class: solids_feeder", "class: solid_feeder", "unknown equipment class 'solid_feeder'"),
+    Mistake("units.yaml", "feeder: SC-101", "feeder: SC-109", "unknown unit 'SC-109'"),
+    Mistake("units.yaml", "loops: {speed: SIC-101}", "loops: {speed: SIC-100}", "unknown loop 'SIC-100'"),
+    Mistake("units.yaml", "loops: {speed: SIC-101}", "loops: {speed: SIC-301}", "loop SIC-301 belongs to C-301"),
+    Mistake("units.yaml", "      turbidity: AIT-201\n", "      turbidity: AIT-201\n      clarity: PIT-201\n", "unknown role of filter_press 'clarity'", "clarity:"),
+    Mistake("units.yaml", "turbidity: AIT-201", "turbidity: AIT-209", "unknown tag 'AIT-209'"),
+    Mistake("units.yaml", "fan_speed: ST-301", "fan_speed: SY-301", "output, the role is measured"),
+    Mistake("units.yaml", "fan_speed: ST-301", "fan_speed: PDIT-301", "(pressure), the role needs rotation or fraction"),
+    Mistake("units.yaml", "vent_air: FIT-402", "vent_air: FIT-311", "tag FIT-311 already plays 'cooling_flow'"),
+    Mistake("units.yaml", "ph: AIT-211, pump_speed: SY-212", "ph: AIT-211, pump_speed: SY-211", "output SY-211 already belongs to TK-210"),
+    Mistake("units.yaml", "      vent_air: FIT-402\n", "", "role 'vent_air' is missing", "    roles:\n      hot_supply"),
+]
+
+LOOPS = [
+    Mistake("loops.yaml", "unit_of: SC-101", "unit_of: SC-100", "unknown unit 'SC-100'"),
+    Mistake("loops.yaml", "pv: FIT-202", "pv: FIT-209", "unknown tag 'FIT-209'"),
+    Mistake("loops.yaml", "to: SY-202", "to: FIT-201", "FIT-201 is no output"),
+    Mistake("loops.yaml", "to: SY-202", "to: SY-209", "unknown tag or loop 'SY-209'"),
+    Mistake("loops.yaml", "to: SY-202", "to: SY-301", "SY-301 is already driven by loop FIC-202", "    to: SY-301\n    out_low: 20"),
+    Mistake("loops.yaml", "to_low: TV-10{n}1C", "to_low: SY-14{n}", "SY-141 is already driven by loop TIC-1012", "    to: SY-14{n}"),
+    Mistake("loops.yaml", "    pv: FIT-202\n", "", "a pid loop needs a pv", "  FIC-202:"),
+    Mistake("loops.yaml", "    valve: XV-10{n}1\n", "", "a feed loop needs the valve", "  FIC-11{n}:"),
+    Mistake("loops.yaml", "gain: 10\n    out_low: 0\n    out_high: 1", "gain: 0\n    out_low: 0\n    out_high: 1", "0 moves nothing"),
+    Mistake("loops.yaml", "gain: 10\n    out_low: 0\n    out_high: 1", "gain: -10\n    out_low: 0\n    out_high: 1", "is negative; say action: direct"),
+    Mistake("loops.yaml", "ti_s: 10\n", "ti_s: 0.8\n", "less than two scans"),
+    Mistake("loops.yaml", "sp_low: 8.5", "sp_low: 12", "12..11 is inverted"),
+    Mistake("loops.yaml", "sp_high: 11", "sp_high: 15", "15 outside -2..14 pH of AIT-301"),
+    Mistake("loops.yaml", "    out_low: 20", "    out_low: 100", "100..100 is inverted"),
+    Mistake("loops.yaml", "out_high: 0.75", "out_high: 0.9", "0.9 outside 0..0.75 of FY-111"),
+    Mistake("loops.yaml", "out_high: 90                     #", "out_high: 95                     #", "95 outside 5..90 of TIC-1012"),
+    Mistake("loops.yaml", "full: 6, zero: 10", "full: 10, zero: 10", "full and zero are both 10"),
+    Mistake("loops.yaml", "full: 75, zero: 85", "full: 75, zero: 185", "it would never stop the feed"),
+    Mistake("loops.yaml", 'pv: "NY-10{n}1"', 'pv: "NY-19{n}1"', "unknown tag 'NY-1911'"),
+    Mistake("loops.yaml", "    to: TV-10{n}1H\n    to_low: TV-10{n}1C\n", "    to: TIC-10{n}1\n", "comes back to TIC-1011", "    to: TIC-10{n}2"),
+    Mistake("loops.yaml", "ti_s: 90", "ti_s: 900", "three times faster than TIC-1011"),
+    Mistake("loops.yaml", "    scan: trip\n", "    scan: slow\n", "'slow' is slower than 'fast' of the outer loop TIC-1011"),
+    Mistake("loops.yaml", "scan: slow\n    source", "scan: trip\n    source", "'trip', but AIT-301 is polled 'fast'"),
+    Mistake("loops.yaml", "total: FQI-131", "total: FIT-131", "FIT-131 is in L/min, a total is a volume or a mass"),
+    Mistake("loops.yaml", "    sp_rate_per_min: 0.5 ", "    #", "a holdback without sp_rate_per_min", "    holdback"),
+]
+
+MATRIX = [
+    Mistake("matrix.yaml", "cause: lel > lel_trip_pct_lel", "cause: lel > lel_tripp_pct_lel", "unknown name 'lel_tripp_pct_lel'; nearest: lel_trip_pct_lel"),
+    Mistake("matrix.yaml", "cause: lel > lel_trip_pct_lel", "cause: lel > 25 %", "does not go with"),
+    Mistake("matrix.yaml", "cause: lel > lel_trip_pct_lel", "cause: lel >", "cannot read condition"),
+    Mistake("matrix.yaml", "cause: lel > lel_trip_pct_lel", "cause: lel + 1 %LEL", "a number; a condition is needed"),
+    Mistake("matrix.yaml", "cause: lel > lel_trip_pct_lel", "cause: lel_trip_pct_lel > 1 %LEL", "names no tag, so it never changes"),
+    Mistake("matrix.yaml", "cause: lel > lel_trip_pct_lel", "cause: lel > lel_trip_pct_lel\n    delay_s: 4", "longer than the process safety time of 3 s", "    delay_s: 4"),
+    Mistake("matrix.yaml", "effects: {pump_speed: 0}", "effects: {pump_sped: 0}", "unknown output 'pump_sped'; nearest: pump_speed"),
+    Mistake("matrix.yaml", "effects: {pump_speed: 0}", "effects: {level: 0}", "level is an input; only outputs are forced"),
+    Mistake("matrix.yaml", "effects: {pump_speed: 0}", "effects: {pump_speed: 150}", "150 % outside 0..100"),
+    Mistake("matrix.yaml", "effects: {pump_speed: 0}", "effects: {pump_speed: 100}", "forces 100, but pump_speed is safe at 0"),
+    Mistake("matrix.yaml", "effects: {pump_speed: 0}", "effects: {}", "no effect"),
+    Mistake("matrix.yaml", "class: buffer_tank", "class: buffer_tnk", "no unit has class 'buffer_tnk'"),
+    Mistake("matrix.yaml", "    unit: TK-210\n", "    unit: TK-219\n", "unknown unit 'TK-219'"),
+    Mistake("matrix.yaml", "    unit: TK-210\n", "", "hold", "  TK-210.overflow"),
+    Mistake("matrix.yaml", "action: Fill day tank TK-110", 'action: ""', "the operator needs a sentence"),
+    Mistake("matrix.yaml", "    bypass: false\n    consequence: Explosive atmosphere in duct", "    bypass: no\n    consequence: Explosive atmosphere in duct", "'no' must be true or false"),
+    Mistake("alarms.yaml", "    action: Lower the acid rate; check gas flow and fan speed\n", "", "alarms.R-101.lel_high.action: is missing", "  lel_high:"),
+    Mistake("alarms.yaml", "action: Check the boiler", 'action: " "', "the operator needs a sentence"),
+    Mistake("alarms.yaml", "when: qc_fail", "when: qc_failed", "unknown name 'qc_failed'; nearest: qc_fail"),
+    Mistake("alarms.yaml", "suppressed_when: not close", "suppressed_when: not closes", "unknown name 'closes'"),
+    Mistake("alarms.yaml", "on_delay_s: 300", "on_delay_s: 4000", "is all of the 60 min"),
+    Mistake("alarms.yaml", "priority: critical\n    on_delay_s: 5\n    cause: The acid valve", "priority: urgent\n    on_delay_s: 5\n    cause: The acid valve", "'urgent', allowed: critical"),
+    Mistake("alarms.yaml", "response_min: 3\n  acid_flow_missing", "response_min: 30\n  acid_flow_missing", "a critical alarm is answered within 15", "    response_min: 30\n  acid_flow_missing"),
+    Mistake("alarms.yaml", "  reagent_low:", "  reagent_lo:", "dosing_pump P-121 needs a row 'reagent_low'", "alarms:"),
+]
+
+SEL, METAL = "recipes/LEACH-NDFEB-SEL.yaml", "recipes/LEACH-NDFEB-METAL.yaml"
+RECIPES = [
+    Mistake(SEL, "phase: BLOW", "phase: BLOWN", "unknown phase 'BLOWN'"),
+    Mistake(SEL, "parameters: {level_max: 2, lel_max: 5}", "parameters: {level_max: 2, lel_mx: 5}", "unknown parameter of CHECK_UNIT 'lel_mx'"),
+    Mistake(SEL, "parameters: {level_max: 2, lel_max: 5}", "parameters: {level_max: 2, lel_max: 50}", "50 %LEL outside 0..10 %LEL"),
+    Mistake(SEL, "parameters: {speed: agitator_speed}", "parameters: {}", "START_AGITATOR needs it, in rpm"),
+    Mistake(SEL, "parameters: {speed: agitator_speed}", "parameters: {speed: ph}", "pH does not go with rpm", ""),
+    Mistake(SEL, "parameters: {speed: agitator_speed}", "parameters: {speed: agitator_sped}", "unknown name 'agitator_sped'; nearest: agitator_speed"),
+    Mistake(SEL, "water: {value: 550,", "water: {value: 750,", "750 L outside 120..600 L"),
+    Mistake(SEL, "water: {value: 550, unit: L, low: 120, high: 600", "water: {value: 550, unit: L, low: 620, high: 600", "620..600 is inverted"),
+    Mistake(SEL, "water: {value: 550, unit: L, low: 120, high: 600", "water: {value: 550, unit: L, low: 120, high: 900", "120..900 L outside 20..800 L",
+            "  water: {phase"),
+    Mistake(SEL, "acid: acid_ratio * lot.ree_amount", "acid: acid_ratio * lot.ree_amont", "unknown name 'lot.ree_amont'; nearest: lot.ree_amount"),
+    Mistake(SEL, "acid: acid_ratio * lot.ree_amount", "acid: acid_ratio * water", "does not go with mol", "    parameters: {amount: acid"),
+    Mistake(SEL, "  age: {value: 120", "  rest: {value: 1, unit: h, low: 0, high: 2}\n  age: {value: 120", "no step and no computed value uses it", "  rest:"),
+    Mistake(SEL, "feed_states: [roasted, partly_oxidised]", "feed_states: [roasted, oxidised]", "'oxidised', allowed: metal, partly_oxidised, roasted; nearest: partly_oxidised"),
+    Mistake(SEL, "class: leach_tank", "class: leach_tnk", "unknown equipment class 'leach_tnk'"),
+    Mistake(SEL, "timeout_min: 500", "timeout_min: 400", "400 min; max_time alone may take 480 min"),
+    Mistake(SEL, "timeout_min: 30, parameters: {time: 10}}\n  drop", "timeout_min: 30, parallel: [dropp], parameters: {time: 10}}\n  drop", "unknown step 'dropp'",
+            "  blow:"),
+    Mistake(SEL, "timeout_min: 30, parameters: {time: 10}}\n  drop", "timeout_min: 30, parallel: [wash], parameters: {time: 10}}\n  drop",
+            "could never be reached again", "  blow:"),
+    Mistake(SEL, "  check: {phase: CHECK_UNIT, operation: Prepare, timeout_min: 30, parameters: {level_max: 2, lel_max: 5}}\n", "", "a batch begins with CHECK_UNIT",
+            "  water: {phase"),
+    Mistake(SEL, "  cool: {phase: COOL, operation: Finish, timeout_min: 180, parameters: {temperature: oxidation_temperature}}\n",
+            "  cool: {phase: HEAT, operation: Finish, timeout_min: 180, parameters: {temperature: oxidation_temperature}}\n", "OXIDISE without COOL before it",
+            "    phase: OXIDISE"),
+    Mistake(METAL, "  residue: {phase", "  filter: {phase: FILTER, operation: Finish, timeout_min: 60}\n  residue: {phase", "FILTER is not for metal feed", "  filter:"),
+    Mistake(METAL, "  buffer: {phase: TO_BUFFER, operation: Transfer, timeout_min: 120, parameters: {level_end: 1}}\n", "",
+            "nothing after COOL: the batch would end with its liquor in the tank", "  cool: {phase"),
+    Mistake(METAL, "recipe: LEACH-NDFEB-METAL", "recipe: LEACH-METAL", "name and file must agree"),
+    Mistake(METAL, 'version: "1.0"', "version: 1.0", "1.0 must be text"),
+]
+
+ROASTED, SWARF = "lots/DNAL-2026-0147.yaml", "lots/DNAL-2026-0152.yaml"
+LOTS = [
+    Mistake(ROASTED, "feed_state: roasted\n", "", "feed_state: is missing", "lot:"),
+    Mistake(ROASTED, "fraction: 0.47506", "fraction: 0.87506", "more than the lot", "assay:"),
+    Mistake(ROASTED, "fraction: 0.47506", "fraction: 0.65506", "no room for the oxygen", "assay:"),
+    Mistake(ROASTED, "fraction: 0.47506", "fraction: 47.5", "must be less than or equal to 1"),
+    Mistake(ROASTED, '  Tb: {fraction: 0.001453, u_rel: 0.020, method: "ICP-OES after fusion"}\n', "", "no Tb; not found is a fraction of 0", "assay:"),
+    Mistake(ROASTED, "  Cu: {fraction", "  Xx: {fraction", "unknown element 'Xx'"),
+    Mistake(ROASTED, "moisture: 0.012", "moisture: 1.2", "must be less than 1"),
+    Mistake(ROASTED, "moisture: 0.012", "moisture: 0.5", "is slurry, not swarf"),
+    Mistake(ROASTED, "moisture_u: 0.003", "moisture_u: 0.3", "is absolute, and more than the moisture itself"),
+    Mistake(ROASTED, "mass_kg: 83.6", "mass_kg: 0", "must be greater than 0"),
+    Mistake(ROASTED, "{mining: unknown, ", "{", "no mining; say unknown"),
+    Mistake(ROASTED, "{mining: unknown, ", "{mining: unknown, melting: KR, ", "unknown stage of origin 'melting'"),
+    Mistake(ROASTED, "waste_origin: pre_consumer", "waste_origin: pre-consumer", "'pre-consumer', allowed: pre_consumer, post_consumer; nearest: pre_consumer"),
+    Mistake(SWARF, "fraction: 0.654", "fraction: 0.2", "is it roasted?", "assay:"),
+]
+
+SIMULATION = [
+    Mistake("simulation.yaml", "    WIT-101: {", "    WIT-109: {", "unknown tag 'WIT-109'"),
+    Mistake("simulation.yaml", "    FIT-402: {variable: VENT.air_m3_h, kind: magnetic_flow}\n", "", "input FIT-402 sees nothing", "  senses:"),
+    Mistake("simulation.yaml", "    XA-401: SITE.evacuation_cmd", "    # nothing", "output XA-401 moves nothing", "  actuators:"),
+    Mistake("simulation.yaml", "    XA-401: SITE.evacuation_cmd", "    XA-401: C-301.caustic_valve_cmd", "is already moved by XV-301"),
+    Mistake("simulation.yaml", "    FIT-402: {variable", "    XV-301: {variable: VENT.air_m3_h}\n    FIT-402: {variable", "XV-301 is an output", "    XV-301: {"),
+    Mistake("simulation.yaml", "{Nd: 0.2265,", "{Nd: 0.3265,", "more than 4 standard uncertainties from the assay"),
+    Mistake("simulation.yaml", "{Nd: 0.2265,", "{Xx: 0.2265,", "unknown assayed element 'Xx'"),
+    Mistake("simulation.yaml", "    DNAL-2026-0152: {Nd", "    DNAL-2026-0159: {Nd", "unknown lot 'DNAL-2026-0159'"),
+]
+
+EVERY = [*SITE, *DEVICES, *TAGS, *OUTPUTS, *DERIVED, *UNITS, *LOOPS, *MATRIX, *RECIPES, *LOTS, *SIMULATION]
+
+
+def _line(text: str, mark: str) -> int:
+    assert mark in text, mark
+    return text[: text.index(mark)].count("\n") + 1
+
+
+@pytest.mark.parametrize("mistake", EVERY, ids=lambda m: f"{m.file}: {m.says[:48]}")
+def test_one_mistake_is_one_fault_at_its_line(mistake: Mistake, plant: Path, faults_of: Callable[[Path], list[Fault]]):
+    path = plant / mistake.file
+    text = path.read_text()
+    assert mistake.old in text
+    path.write_text(text.replace(mistake.old, mistake.new, 1))
+    faults = faults_of(plant)
+    assert [str(fault) for fault in faults if mistake.says not in str(fault)] == []
+    assert len(faults) == 1
+    there = mistake.where or mistake.file
+    assert str(faults[0]).startswith(f"config/{there}:{_line((plant / there).read_text(), mistake.at or mistake.new)}: ")
