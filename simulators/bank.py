@@ -11,8 +11,9 @@ out whole or not at all. Source: Modbus Application Protocol V1.1b3 clause 6 and
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from devices.codec import INTEGER_RANGES, decode, encode, encode_text, packer, raw
@@ -116,6 +117,37 @@ class Bank:
         except ValueError:
             words = encode(point, self.profile.order, _saturated(point, value))
         self._memory[point.table].put(point.address, words)
+
+    def setter(self, name: str) -> Callable[[float], None]:
+        """``set`` of one point, prepared for being called at every step."""
+        fast = self._fast.get(name)
+        if fast is None:
+            return functools.partial(self.set, name)
+        pack, buffer, at, size = fast
+        end, last = at + size, math.nan
+
+        def put(value: float) -> None:
+            nonlocal last
+            if value == last:
+                return
+            if value - value != 0.0:            # NaN or infinite
+                self.set(name, value)
+            else:
+                buffer[at:end] = pack(value)
+            last = value
+
+        return put
+
+    def getter(self, name: str) -> Callable[[], float]:
+        """``get`` of one point, prepared for being called at every step."""
+        point = self._points[name]
+        if point.table not in _BITS and point.kind is Kind.UINT16 and point.bit is None:
+            buffer, at = self._memory[point.table].at(point.address)
+            scale, offset = point.scale, point.offset
+            return lambda: (buffer[at] << 8 | buffer[at + 1]) * scale + offset
+        if point.table in _BITS:
+            return self._memory[point.table].bit(point.address)
+        return functools.partial(self.get, name)
 
     def get(self, name: str) -> float:
         """The value in a point's registers, decoded (for an output: what is commanded, or its comm-loss action)."""

@@ -9,12 +9,13 @@ Order of a step: what the devices command now -> physics -> senses -> registers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from devices.instruments import PROFILES
 from devices.instruments.icp_lads import STREAMS
 from devices.units import factor
-from gateway.config.models import Config, Tag
+from gateway.config.models import Config, SenseModel, Tag
 from simulators.analyzer import IcpDevice
 from simulators.bank import Bank
 from simulators.behaviour import Behaviour, behaviour
@@ -25,6 +26,7 @@ from simulators.world import Feed, World
 
 SECOND = 1_000_000_000
 FULL_RPM = {"M-101": 400.0, "M-102": 400.0, "M-103": 400.0}
+CALM_S = 1.0                                    # transmitters are looked into once a second, as they are polled
 SAMPLE_L = {"LIQUOR": 0.05, "RESIDUE": 0.5, "CAKE": 0.2, "QC": 0.0}
 
 # Endings of variable names and the unit they stand for; the longest ending that fits counts.
@@ -51,16 +53,18 @@ def variable_unit(name: str) -> str | None:
 
 
 class _Seen:
-    """One input tag: variable -> sense -> register (or what the device's behaviour measures)."""
+    """One input tag: variable -> sense -> register (or what the device's behaviour measures).
 
-    __slots__ = ("bank", "gain", "into", "invert", "key", "offset", "period_s", "point", "sense", "since_s", "variable")
+    A switch has no lag and no noise: it is shown when it changes.
+    """
 
-    def __init__(self, variable: int, sense: Sense, period_s: float, gain: float, offset: float, invert: bool) -> None:
-        self.variable, self.sense, self.period_s, self.gain, self.offset, self.invert = variable, sense, period_s, gain, offset, invert
-        self.since_s = period_s
-        self.bank: Bank | None = None
-        self.point = self.key = ""
-        self.into: dict[str, float] = {}
+    __slots__ = ("gain", "key", "last", "measured", "offset", "put", "sense", "variable")
+
+    def __init__(self, variable: int, sense: Sense | None, gain: float, offset: float, put: Callable[[float], None] | None,
+                 measured: dict[str, float], key: str) -> None:
+        self.variable, self.sense, self.gain, self.offset = variable, sense, gain, offset
+        self.put, self.measured, self.key = put, measured, key
+        self.last = -1.0
 
 
 class Line:
@@ -85,8 +89,17 @@ class Line:
             inside = behaviour(device.profile, **({"full_rpm": FULL_RPM.get(name, 2900.0)} if device.profile in ("abb_acs580", "grundfos_cim") else {}))
             if inside is not None:
                 self.behaviours[name], self.measured[name] = inside, {}
-        self._seen = [seen for i, tag in enumerate(config.simulation.senses) if (seen := self._wire_sense(i, tag)) is not None]
-        self._moved = [self._wire_actuator(tag, variable) for tag, variable in config.simulation.actuators.items()]
+        self._groups: dict[float, list[_Seen]] = {}
+        self._switches: list[_Seen] = []
+        for i, tag in enumerate(config.simulation.senses):
+            self._wire_sense(i, tag)
+        self._clocks = dict.fromkeys(self._groups, 0.0)
+        self._moved: list[tuple[int, Callable[[], float], float, float]] = []
+        self._asked: list[tuple[int, str, str, float, float]] = []
+        for tag, variable in config.simulation.actuators.items():
+            self._wire_actuator(tag, variable)
+        self._calm, self._quick = self._sort_behaviours()
+        self._calm_s = 0.0
         self._trips = self._wire_trips()
         for name, value in config.simulation.constants.items():
             tag = config.tags[name]
@@ -96,36 +109,51 @@ class Line:
         self._apply_demands()
 
     # --- wiring -------------------------------------------------------------------------------------------------
-    def _wire_sense(self, i: int, name: str) -> _Seen | None:
+    def _wire_sense(self, i: int, name: str) -> None:
         model, tag = self.config.simulation.senses[name], self.config.tags[name]
         assert tag.device is not None and tag.point is not None
         profile = self.config.devices[tag.device].profile
         if (profile, tag.point) in _OWN:
-            return None
-        default = DEFAULTS.get(model.kind or "", SenseParameters())
-        given = {k: v for k, v in (("tau_s", model.tau_s), ("noise", model.noise), ("drift_per_h", model.drift_per_h)) if v is not None}
-        gain, offset, invert = self._to_point(model.variable, model.span, tag)
-        kept = {"tau_s": default.tau_s, "noise": default.noise, "drift_per_h": default.drift_per_h, **given}
-        if model.span is not None and model.kind == "level_pct":
-            kept["noise"] = 0.01 * kept["noise"] * abs(model.span[0][1] - model.span[0][0])
-        sense = Sense(SenseParameters(**kept, dead_time_s=default.dead_time_s), self.seed * 1_000_003 + i)
-        seen = _Seen(self.world.index(model.variable), sense, self._period(tag), gain, offset, invert)
+            return
+        gain, offset = self._to_point(model.variable, model.span, tag)
         renamed = _MEASURED.get(profile, {}).get(tag.point)
-        if tag.device in self.behaviours and profile not in ("abb_acs580", "grundfos_cim", "prominent_gamma_x") or renamed is not None:
-            seen.into = self.measured[tag.device]
-            seen.key, scale = renamed or (tag.point, 1.0)
+        measured, key = self.measured.get(tag.device, {}), ""
+        put: Callable[[float], None] | None = None
+        if renamed is not None or (tag.device in self.behaviours and profile not in _MEASURED):
+            key, scale = renamed or (tag.point, 1.0)
             scale = FULL_RPM.get(tag.device, 2900.0) / 100.0 if scale is None else scale
-            seen.gain, seen.offset = gain * scale, offset * scale
+            gain, offset = gain * scale, offset * scale
         else:
-            seen.bank, seen.point = self.banks[tag.device], tag.point
-        return seen
+            put = self.banks[tag.device].setter(tag.point)
+        index = self.world.index(model.variable)
+        if model.kind == "switch":
+            self._switches.append(_Seen(index, None, gain, offset, put, measured, key))
+            return
+        sense = Sense(self._parameters(model), self.seed * 1_000_003 + i)
+        self._groups.setdefault(self._period(tag), []).append(_Seen(index, sense, gain, offset, put, measured, key))
 
-    def _to_point(self, variable: str, span: Any, tag: Tag) -> tuple[float, float, bool]:
+    def _parameters(self, model: SenseModel) -> SenseParameters:
+        """The instrument kind's defaults, with what the configuration says otherwise."""
+        default = DEFAULTS.get(model.kind or "", SenseParameters())
+        kept = {"tau_s": default.tau_s, "noise": default.noise, "drift_per_h": default.drift_per_h}
+        kept |= {k: v for k, v in (("tau_s", model.tau_s), ("noise", model.noise), ("drift_per_h", model.drift_per_h)) if v is not None}
+        if model.span is not None and model.kind == "level_pct":
+            kept["noise"] *= 0.01 * abs(model.span[0][1] - model.span[0][0])        # the kind is in %, the variable in m
+        return SenseParameters(**kept, dead_time_s=default.dead_time_s)
+
+    def _sort_behaviours(self) -> tuple[list[str], list[str]]:
+        """Transmitters, whose registers are read once a second at most, and devices that move something."""
+        quick = {device for _, device, _, _, _ in self._asked} | {name for name, d in self.config.devices.items() if d.profile == "promass_300"}
+        return [name for name in self.behaviours if name not in quick], [name for name in self.behaviours if name in quick]
+
+    def _to_point(self, variable: str, span: Any, tag: Tag) -> tuple[float, float]:
         """Gain and offset from the variable to the device's point."""
         unit = variable_unit(variable)
         gain, offset = (1.0, 0.0) if unit is None else factor(unit, tag.unit) if span is None else _line(span)
+        if tag.invert:
+            gain, offset = -gain, 1.0 - offset
         point_gain, point_offset = self._point_line(tag)
-        return gain / point_gain, (offset - point_offset) / point_gain, tag.invert
+        return gain / point_gain, (offset - point_offset) / point_gain
 
     def _point_line(self, tag: Tag) -> tuple[float, float]:
         if tag.span is not None:
@@ -138,8 +166,7 @@ class Line:
         scan = self.config.site.scan
         return {"trip": scan.trip_s, "fast": scan.fast_s, "slow": scan.slow_s}[tag.scan]
 
-    def _wire_actuator(self, name: str, variable: str) -> tuple[int, Bank, str, str, float, float, bool]:
-        """(variable, bank, point, demand of a behaviour or "", gain, offset, invert)."""
+    def _wire_actuator(self, name: str, variable: str) -> None:
         tag = self.config.tags[name]
         assert tag.device is not None and tag.point is not None
         gain, offset = self._point_line(tag)
@@ -147,10 +174,14 @@ class Line:
         if unit is not None:
             more, shift = factor(tag.unit, unit)
             gain, offset = gain * more, offset * more + shift
-        demand = _DEMANDS.get(tag.point, "") if tag.device in self.behaviours else ""
-        if demand:
+        if tag.invert:
+            gain, offset = -gain, 1.0 - offset
+        index = self.world.index(variable)
+        if tag.device in self.behaviours and tag.point in _DEMANDS:
             self.demands.setdefault(tag.device, {})
-        return self.world.index(variable), self.banks[tag.device], tag.point, demand and f"{tag.device}/{demand}", gain, offset, tag.invert
+            self._asked.append((index, tag.device, _DEMANDS[tag.point], gain, offset))
+        else:
+            self._moved.append((index, self.banks[tag.device].getter(tag.point), gain, offset))
 
     def _wire_trips(self) -> list[tuple[int, dict[str, float]]]:
         """Drives whose motor can trip in the world: its flag reaches the drive."""
@@ -173,41 +204,58 @@ class Line:
         self._run_behaviours(dt_s)
         self._apply_demands()
         self.world.step(dt_s)
-        values = self.world.values
-        for seen in self._seen:
-            seen.since_s += dt_s
-            if seen.since_s < seen.period_s:
-                continue
-            value = seen.sense.step(values[seen.variable], seen.since_s)
-            seen.since_s = 0.0
-            if seen.invert:
-                value = 1.0 - value
-            value = value * seen.gain + seen.offset
-            if seen.bank is None:
-                seen.into[seen.key] = value
-            else:
-                seen.bank.set(seen.point, value)
+        self._show(dt_s)
         self.icp.step(now)
+
+    def _show(self, dt_s: float) -> None:
+        """Let the instruments see the world: each at the rate at which it is read."""
+        values = self.world.values
+        for switch in self._switches:
+            value = values[switch.variable]
+            if value != switch.last:
+                switch.last = value
+                self._put(switch, value * switch.gain + switch.offset)
+        for period_s, seen in self._groups.items():
+            since = self._clocks[period_s] + dt_s
+            if since + 1e-9 < period_s:
+                self._clocks[period_s] = since
+                continue
+            self._clocks[period_s] = 0.0
+            for each in seen:
+                assert each.sense is not None
+                value = each.sense.step(values[each.variable], since) * each.gain + each.offset
+                if each.put is not None:
+                    each.put(value)
+                else:
+                    each.measured[each.key] = value
+
+    @staticmethod
+    def _put(seen: _Seen, value: float) -> None:
+        if seen.put is not None:
+            seen.put(value)
+        else:
+            seen.measured[seen.key] = value
 
     def _run_behaviours(self, dt_s: float) -> None:
         values = self.world.values
         for variable, measured in self._trips:
             measured["trip"] = values[variable]
-        for name, inside in self.behaviours.items():
-            asked = inside.step(self.banks[name], self.measured[name], dt_s)
+        for name in self._quick:
+            asked = self.behaviours[name].step(self.banks[name], self.measured[name], dt_s)
             if asked:
                 self.demands[name] = asked
+        self._calm_s += dt_s
+        if self._calm_s + 1e-9 >= CALM_S:
+            for name in self._calm:
+                self.behaviours[name].step(self.banks[name], self.measured[name], self._calm_s)
+            self._calm_s = 0.0
 
     def _apply_demands(self) -> None:
         values, demands = self.world.values, self.demands
-        for variable, bank, point, demand, gain, offset, invert in self._moved:
-            if demand:
-                device, _, key = demand.partition("/")
-                raw = demands[device].get(key, 0.0)
-            else:
-                raw = bank.get(point)
-            value = raw * gain + offset
-            values[variable] = 1.0 - value if invert else value
+        for variable, device, key, gain, offset in self._asked:
+            values[variable] = demands[device].get(key, 0.0) * gain + offset
+        for variable, commanded, gain, offset in self._moved:
+            values[variable] = commanded() * gain + offset
 
     # --- what people do -----------------------------------------------------------------------------------------
     def tip(self, lot: str, mass_kg: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from devices.profile import Access, Block, Point, Profile, Table
 
@@ -49,6 +49,10 @@ class Memory:
         """The buffer and the place in it of an address, for whoever writes bytes as on the wire."""
         return self._bytes, 2 * (address - self._low)
 
+    def bit(self, address: int) -> Callable[[], float]:
+        """A prepared reader of one bit of a bit table."""
+        raise TypeError("a register table has no bits of its own")
+
     def put(self, address: int, words: Sequence[int]) -> None:
         """Set a range."""
         struct.pack_into(f">{len(words)}H", self._bytes, 2 * (address - self._low), *words)
@@ -66,6 +70,10 @@ class BitMemory(Memory):
 
     def words(self, address: int, count: int) -> tuple[int, ...]:
         return tuple(self._packed >> (address - self._low + k) & 1 for k in range(count))
+
+    def bit(self, address: int) -> Callable[[], float]:
+        shift = address - self._low
+        return lambda: 1.0 if self._packed >> shift & 1 else 0.0
 
     def put(self, address: int, words: Sequence[int]) -> None:
         for k, bit in enumerate(words, address - self._low):

@@ -55,6 +55,7 @@ class Draft:
         self.places: dict[Path, Place] = {}
         self.spoiled: set[Place] = set()        # lines whose value could not be read: the entry is left out
         self.doubtful: set[str] = set()         # names with a fault of their own: what hangs on them is not judged
+        self.rows: set[str] = set()             # names of matrix rows and alarms before classes were written out
         self.incomplete = False                 # a file or template could not be read: names may be missing
         self.digest = ""
 

@@ -111,6 +111,7 @@ class _Files:
             self.section(str(key.value), key, value)
         for section in set(sections) - {str(key.value) for key, _ in tree.items} - OPTIONAL:
             self.faults.append(Fault(tree.place, section, "is missing"))
+            self.draft.incomplete = True
 
     def section(self, section: str, key: Scalar, tree: Tree) -> None:
         if section == "site":
@@ -122,6 +123,7 @@ class _Files:
             self.entries(section, tree)
         else:
             self.faults.append(Fault(key.place, section, "must be a mapping of names"))
+            self.draft.incomplete = True
 
     def simulation(self, key: Scalar, tree: Tree) -> None:
         """Senses and actuators may be templates too."""
@@ -143,7 +145,7 @@ class _Files:
         self.faults += faults
         self.draft.incomplete |= bool(faults)
         if section in BY_CLASS:
-            self.draft.declared[section] |= {str(key.value) for key, _ in entries}
+            self.draft.rows |= {str(key.value) for key, _ in entries}
             rows = list(for_each_unit(entries, self.classes, section))
             self.faults += [row for row in rows if isinstance(row, Fault)]
             entries = [row for row in rows if not isinstance(row, Fault)]

@@ -132,6 +132,15 @@ class Unit(Model):
 
 
 # --- loops.yaml --------------------------------------------------------------------------------------------------
+class Limiter(Model):
+    """One limit on a feed: full rate while ``pv`` is at or below ``full``, none at ``zero``, linear between."""
+
+    pv: Name
+    full: float
+    zero: float
+    description: str = ""
+
+
 class Loop(Model):
     """A control loop. Times in s, gain in output units per pv unit; ``to``: an output tag, or another loop (cascade)."""
 
@@ -160,15 +169,6 @@ class Loop(Model):
     limits: dict[Name, Limiter] = {}            # feed loops: the acid feed is the minimum of these
     total: Name | None = None                   # dose loops: the totaliser tag
     valve: Name | None = None                   # the block valve that opens with the feed
-
-
-class Limiter(Model):
-    """One limit on a feed: full rate while ``pv`` is at or below ``full``, none at ``zero``, linear between."""
-
-    pv: Name
-    full: float
-    zero: float
-    description: str = ""
 
 
 # --- matrix.yaml -------------------------------------------------------------------------------------------------

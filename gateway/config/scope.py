@@ -58,8 +58,9 @@ class Scope:
         """Whether a name hangs on an entry that is itself faulty: its own fault is told, not this one."""
         tag = self.tag(name)
         if tag is not None:
-            unit = self.draft.unit_of(tag)
-            return unit is None or unit not in UNITS
+            return tag in self.draft.doubtful or self.draft.unit_of(tag) not in UNITS
+        if self.draft.site is None:
+            return True
         if self.unit is not None and self.unit not in self.draft.units:
             return True
         here = self.draft.units.get(self.unit or "")

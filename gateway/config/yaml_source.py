@@ -36,7 +36,7 @@ MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 20
 
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)\Z")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -198,7 +198,7 @@ class _Builder:
 
 
 def resolve(text: str, plain: bool) -> Value:
-    """A scalar by the YAML 1.2 core schema, without octal and hexadecimal; quoted text is text."""
+    """A scalar by the YAML 1.2 core schema, without octal, hexadecimal and leading zeros; quoted text is text."""
     if not plain:
         return text
     if text in _WORDS:

@@ -15,10 +15,22 @@ CHECKS: tuple[Check, ...] = tuple(check for room in ROOMS for check in room.CHEC
 
 def check(draft: Draft, variables: Set[str] | None = None) -> list[Fault]:
     """Everything that does not fit together in a draft; ``variables`` are those of the simulated world, if at hand."""
-    faults = [fault for each in CHECKS for fault in each(draft)]
+    faults: list[Fault] = []
+    for room in ROOMS:
+        faults += [fault for each in room.CHECKS for fault in each(draft)]
+        draft.doubtful |= {name for fault in faults if (name := _doubtful(fault))}
     if variables is not None:
         faults += simulation.variables_exist(draft, variables)
     return faults
+
+
+def _doubtful(fault: Fault) -> str | None:
+    """The name of a tag whose unit, or of a lot whose assay, is in doubt: others that hang on it are not judged."""
+    section, _, rest = fault.path.partition(".")
+    name, _, key = rest.partition(".")
+    if section in ("tags", "derived"):
+        return name if key in ("unit", "of", "device", "point") else None
+    return name if section == "lots" else None
 
 
 def check_at_last(draft: Draft) -> list[Fault]:

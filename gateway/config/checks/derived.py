@@ -48,7 +48,7 @@ def results(draft: Draft) -> Iterator[Fault]:
         if model.kind == "expression":
             yield from _expression(draft, name, model)
             continue
-        source = draft.unit_of(model.of)
+        source = draft.unit_of(model.of) if model.of != name else None
         wrong = _misfit(model, source) if source in UNITS else None
         if wrong:
             yield draft.fault(("derived", name, "unit"), f"{model.unit!r}: the {model.kind} of {model.of} ({source}) {wrong}")

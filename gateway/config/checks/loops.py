@@ -80,9 +80,9 @@ def _setpoint(draft: Draft, name: str, loop: Loop) -> Iterator[Fault]:
 def _output(draft: Draft, name: str, loop: Loop) -> Iterator[Fault]:
     """The output can be carried out, by the tag or as a setpoint of the inner loop."""
     tag, inner = draft.tags.get(loop.to), draft.loops.get(loop.to)
-    if tag is not None and loop.to_low is None:
+    if tag is not None and tag.output is not None and loop.to_low is None:
         low, high = tag.range or (0.0, 1.0)
-    elif inner is not None and inner.sp_low is not None and inner.sp_high is not None:
+    elif inner is not None and not _circle(draft, name) and inner.sp_low is not None and inner.sp_high is not None:
         low, high = inner.sp_low, inner.sp_high
     else:
         return
@@ -126,10 +126,12 @@ def _apart(a: Loop, b: Loop) -> bool:
 
 def cascades(draft: Draft) -> Iterator[Fault]:
     """No circle; the inner loop runs as often as the outer one, acts faster, and takes its output as setpoint."""
+    told: set[str] = set()
     for name, loop in draft.loops.items():
-        if loop.to not in draft.loops:
+        if loop.to not in draft.loops or name in told:
             continue
         if _circle(draft, name):
+            told |= _chain(draft, name)
             yield draft.fault(("loops", name, "to"), f"the cascade {name} -> {loop.to} comes back to {name}")
             continue
         inner = draft.loops[loop.to]
@@ -142,13 +144,18 @@ def cascades(draft: Draft) -> Iterator[Fault]:
             )
 
 
-def _circle(draft: Draft, start: str) -> bool:
+def _chain(draft: Draft, start: str) -> set[str]:
+    """The loops that follow one another from ``start``, itself only when the chain comes back."""
     seen: set[str] = set()
-    name = start
+    name = draft.loops[start].to
     while name in draft.loops and name not in seen:
         seen.add(name)
         name = draft.loops[name].to
-    return name == start
+    return seen
+
+
+def _circle(draft: Draft, start: str) -> bool:
+    return start in _chain(draft, start)
 
 
 def measured_in_time(draft: Draft) -> Iterator[Fault]:

@@ -50,6 +50,12 @@ def safe_values(draft: Draft) -> Iterator[Fault]:
                 )
 
 
+def in_range(tag: Tag) -> bool:
+    """Whether the safe value is one the output can take."""
+    low, high = tag.range or (0.0, 1.0)
+    return tag.output is not None and (tag.output.safe == "hold" or low <= tag.output.safe <= high)
+
+
 def proven(draft: Draft) -> Iterator[Fault]:
     """The read-back exists, is no output of its own and stands in the same unit."""
     for name, tag, output in outputs(draft):
@@ -72,7 +78,8 @@ def comm_loss(draft: Draft) -> Iterator[Fault]:
     """What the tag promises at loss of communication is what its device does, or a watchdogged relay stands before it."""
     for name, tag, output in outputs(draft):
         profile = profile_of(draft, tag)
-        if profile is None or source_of(draft, tag) is None:
+        source = source_of(draft, tag)
+        if profile is None or source is None or source.access is Access.READ:
             continue
         path = ("tags", name, "output", "comm_loss")
         if output.watchdog_relay is not None:

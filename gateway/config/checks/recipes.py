@@ -237,6 +237,8 @@ def setpoints(draft: Draft) -> Iterator[Fault]:
     for name, recipe, key, step in steps(draft):
         value = step.parameters.get("temperature")
         item = recipe.formula.get(value) if isinstance(value, str) else None
+        if item is not None and item.unit != "degC":
+            continue
         ends = (item.low, item.high) if item else (value, value) if isinstance(value, int | float) else None
         for unit in draft.units.values():
             loop = draft.loops.get(unit.loops.get("temperature", ""))

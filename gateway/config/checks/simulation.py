@@ -64,7 +64,7 @@ def true_assays(draft: Draft) -> Iterator[Fault]:
         if not draft.exists("lots", name):
             yield draft.unknown(path, name, draft.declared["lots"], "lot")
         lot = draft.lots.get(name)
-        if lot is None:
+        if lot is None or name in draft.doubtful:
             continue
         if sum(elements.values()) > 1:
             yield draft.fault(path, f"fractions sum to {sum(elements.values()):.4g}, more than the lot")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from devices.equipment import CLASSES, EquipmentClass, Role
 from devices.units import UNITS
-from gateway.config.checks.outputs import action_of, silence_s
+from gateway.config.checks.outputs import action_of, in_range, silence_s
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Tag, Unit
@@ -30,7 +31,7 @@ def neighbours(draft: Draft) -> Iterator[Fault]:
         for role, loop in unit.loops.items():
             if not draft.exists("loops", loop):
                 yield draft.unknown(("units", name, "loops", role), loop, draft.declared["loops"], "loop")
-            elif loop in draft.loops and draft.loops[loop].unit_of != name:
+            elif loop in draft.loops and draft.loops[loop].unit_of != name and draft.exists("units", draft.loops[loop].unit_of):
                 yield draft.fault(("units", name, "loops", role), f"loop {loop} belongs to {draft.loops[loop].unit_of}")
 
 
@@ -73,7 +74,7 @@ def parts_fit(draft: Draft) -> Iterator[Fault]:
         for role in kind.roles:
             tag = unit.roles.get(role.name, "")
             measure = draft.unit_of(tag)
-            if measure in UNITS and UNITS[measure].dimension not in role.dimensions:
+            if measure in UNITS and tag not in draft.doubtful and UNITS[measure].dimension not in role.dimensions:
                 yield draft.fault(
                     ("units", name, "roles", role.name),
                     f"tag {tag} is in {measure} ({UNITS[measure].dimension}), the role needs {' or '.join(role.dimensions)}",
@@ -99,19 +100,28 @@ def fail_to_the_right_side(draft: Draft) -> Iterator[Fault]:
         if tag.output is None or not role.comm_loss:
             continue
         output, path = tag.output, ("tags", tag_name, "output")
-        if output.comm_loss not in {action.value for action in role.comm_loss}:
+        kept = output.watchdog_relay is not None or output.comm_loss == action_of(draft, tag)
+        if kept and output.comm_loss not in {action.value for action in role.comm_loss}:
             allowed = tuple(action.value for action in role.comm_loss)
             yield draft.fault((*path, "comm_loss"), f"{output.comm_loss!r} is weaker than role {role.name!r} of {name} demands", allowed)
-        holds_may = role.safe != 0.0 or "hold" in {action.value for action in role.comm_loss}
-        if output.safe != role.safe and not (output.safe == "hold" and (role.safe is None or holds_may)):
+        may_hold = role.safe is None or "hold" in {action.value for action in role.comm_loss}
+        if in_range(tag) and output.safe != role.safe and not (output.safe == "hold" and may_hold):
             want = "hold" if role.safe is None else f"{role.safe:g}"
             yield draft.fault((*path, "safe"), f"{output.safe!r}; safe for role {role.name!r} of {name} is {want}")
-        yield from _in_time(draft, name, role, tag)
+
+
+def in_time(draft: Draft) -> Iterator[Fault]:
+    """The watchdog of a device is as quick as the quickest of its roles demands."""
+    told: set[str | None] = set()
+    for name, role, _, tag in sorted(players(draft), key=lambda player: player[1].within_s or math.inf):
+        for fault in _in_time(draft, name, role, tag):
+            if fault.path not in told:
+                told.add(fault.path)
+                yield fault
 
 
 def _in_time(draft: Draft, name: str, role: Role, tag: Tag) -> Iterator[Fault]:
-    assert tag.output is not None
-    relay = draft.tags.get(tag.output.watchdog_relay or "")
+    relay = draft.tags.get(tag.output.watchdog_relay or "") if tag.output else None
     silence = silence_s(draft, relay or tag)
     if role.within_s is not None and silence is not None and silence > role.within_s and action_of(draft, relay or tag):
         device = (relay or tag).device or ""
@@ -125,10 +135,10 @@ def demanded(draft: Draft) -> Iterator[Fault]:
     for name, _, kind in _known(draft):
         for section, wanted in (("interlocks", kind.interlocks), ("alarms", kind.alarms)):
             for row in wanted:
-                if f"{name}.{row}" not in draft.declared[section]:
+                if f"{name}.{row}" not in draft.declared[section] and row not in draft.rows:
                     yield draft.fault(
                         (section,), f"{kind.name} {name} needs a row {row!r}", (), draft.near(f"{name}.{row}", draft.declared[section])
                     )
 
 
-CHECKS = (classes, neighbours, roles, parts_fit, one_owner, fail_to_the_right_side, demanded)
+CHECKS = (classes, neighbours, roles, parts_fit, one_owner, fail_to_the_right_side, in_time, demanded)
