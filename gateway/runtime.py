@@ -68,7 +68,7 @@ class Runtime:
             return OpcUaLink(name, f"opc.tcp://{link.host}:{link.port}", talk, self.clock.now, security=NONE, timeout_s=link.timeout_ms / 1000,
                              polled=lockstep, read_only=self.read_only)
         return ModbusTcpLink(name, link.host, link.port, link.timeout_ms / 1000, talks, clock=self.clock.now,  # type: ignore[arg-type]
-                             rng=random.Random(name), read_only=self.read_only)
+                             rng=random.Random(name), read_only=self.read_only, window=link.window)
 
     # --- one scan -----------------------------------------------------------------------------------------------
     def tick(self) -> int:

@@ -93,13 +93,13 @@ class Line:
         self._switches: list[_Seen] = []
         for i, tag in enumerate(config.simulation.senses):
             self._wire_sense(i, tag)
-        self._clocks = dict.fromkeys(self._groups, 0.0)
+        self._clocks = {period_s: period_s for period_s in self._groups}      # all of it is shown in the first step
         self._moved: list[tuple[int, Callable[[], float], float, float]] = []
         self._asked: list[tuple[int, str, str, float, float]] = []
         for tag, variable in config.simulation.actuators.items():
             self._wire_actuator(tag, variable)
         self._calm, self._quick = self._sort_behaviours()
-        self._calm_s = 0.0
+        self._calm_s = CALM_S
         self._trips = self._wire_trips()
         for name, value in config.simulation.constants.items():
             tag = config.tags[name]
@@ -205,6 +205,7 @@ class Line:
         self._apply_demands()
         self.world.step(dt_s)
         self._show(dt_s)
+        self._run_calm(dt_s)
         self.icp.step(now)
 
     def _show(self, dt_s: float) -> None:
@@ -244,11 +245,14 @@ class Line:
             asked = self.behaviours[name].step(self.banks[name], self.measured[name], dt_s)
             if asked:
                 self.demands[name] = asked
+
+    def _run_calm(self, dt_s: float) -> None:
         self._calm_s += dt_s
-        if self._calm_s + 1e-9 >= CALM_S:
-            for name in self._calm:
-                self.behaviours[name].step(self.banks[name], self.measured[name], self._calm_s)
-            self._calm_s = 0.0
+        if self._calm_s + 1e-9 < CALM_S:
+            return
+        for name in self._calm:
+            self.behaviours[name].step(self.banks[name], self.measured[name], self._calm_s)
+        self._calm_s = 0.0
 
     def _apply_demands(self) -> None:
         values, demands = self.world.values, self.demands

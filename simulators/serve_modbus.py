@@ -103,25 +103,45 @@ class _Connection(ServerRequestHandler):
         super().connection_made(transport)
         transport.max_size = _RECEIVE  # type: ignore[attr-defined]    # stock asyncio allocates 256 KiB at every receive
 
+    def data_received(self, data: bytes) -> None:
+        """Every whole request of a segment is answered, and all answers leave in one segment (pymodbus takes one per segment)."""
+        self.recv_buffer += data
+        answers: list[bytes] = []
+        while self.recv_buffer:
+            used = self.callback_data(self.recv_buffer)
+            self.recv_buffer = self.recv_buffer[used:]
+            if self.last_pdu is not None:
+                answers += self._answers(self.last_pdu)
+            if not used:
+                break
+        if len(self.recv_buffer) > self.max_buffer_size:
+            self.recv_buffer = b""
+        if answers and self.transport:
+            self.transport.write(b"".join(answers))  # type: ignore[attr-defined]
+
     def handle_later(self) -> None:
-        request = self.last_pdu
-        if request is None:
-            return
+        """The request was answered where it was read."""
+
+    def _answers(self, request: ModbusPDU) -> tuple[bytes, ...]:
+        """The answer to one request as it goes on the wire; none from a silent or a slow device."""
         bank = self.server.banks.get(request.dev_id)
         if bank is None:
-            return self._send(request, ExceptionResponse(request.function_code, _NO_SUCH_UNIT))
+            return (self._frame(request, ExceptionResponse(request.function_code, _NO_SUCH_UNIT)),)
         if bank.silent:
-            return
-        response = _answered(bank, request, self.server.clock())
+            return ()
+        frame = self._frame(request, _answered(bank, request, self.server.clock()))
         if bank.delay_s > 0:
-            self.loop.call_later(bank.delay_s, self._send, request, response)
-        else:
-            self._send(request, response)
+            self.loop.call_later(bank.delay_s, self._send, frame)
+            return ()
+        return (frame,)
 
-    def _send(self, request: ModbusPDU, response: ModbusPDU) -> None:
+    def _frame(self, request: ModbusPDU, response: ModbusPDU) -> bytes:
+        response.transaction_id, response.dev_id = request.transaction_id, request.dev_id
+        return self.framer.buildFrame(response)
+
+    def _send(self, frame: bytes) -> None:
         if self.transport:
-            response.transaction_id, response.dev_id = request.transaction_id, request.dev_id
-            self.server_send(response, None)
+            self.transport.write(frame)  # type: ignore[attr-defined]
 
 
 def _answered(bank: Bank, request: ModbusPDU, now: int) -> ModbusPDU:

@@ -21,7 +21,7 @@ def outcome(config: Config, data: Path | None, batch: str, state: str, plant_s: 
 
     record = ""
     entries = list(read(data)) if journal is None and data is not None else list(journal.read())
-    head = verify(data).head.hash.hex() if journal is None and data is not None else journal.head.hash.hex()
+    head = verify(data).head if journal is None and data is not None else journal.head.hash.hex()
     if data is not None:
         path = data / f"{batch}.html"
         record = str(path) if write_report(config, data, batch, path) else ""

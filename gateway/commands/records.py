@@ -129,6 +129,8 @@ class _Journal:
     @property
     def head(self):  # noqa: ANN202
         """Head of the chain as it stands."""
+        from gateway.records.store import Head
         from gateway.records.verify import verify
 
-        return verify(self._data).head
+        verdict = verify(self._data)
+        return Head(verdict.entries, bytes.fromhex(verdict.head))

@@ -41,7 +41,15 @@ def summary(config: Config) -> dict[str, Any]:
 def fault_list(faults: list[Fault]) -> list[dict[str, Any]]:
     """Faults for programs: one mapping each, with file and line apart."""
     return [
-        {"file": f.place.file, "line": f.place.line, "path": f.path, "what": f.what, "allowed": list(f.allowed), "nearest": f.nearest, "more": f.more}
+        {
+            "file": f.place.file,
+            "line": f.place.line,
+            "path": f.path,
+            "what": f.what,
+            "allowed": list(f.allowed),
+            "nearest": f.nearest,
+            "more": f.more,
+        }
         for f in faults
     ]
 

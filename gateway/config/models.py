@@ -51,6 +51,7 @@ class Link(Model):
     host: str = "127.0.0.1"
     port: int = Field(ge=1, le=65535)
     timeout_ms: int = Field(500, ge=20, le=10_000)
+    window: int = Field(1, ge=1, le=32)         # requests the other end queues; more than 1 only where its maker says so
     description: str = ""
 
 

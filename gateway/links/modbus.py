@@ -64,11 +64,25 @@ class Tally(msgspec.Struct):
     garbage: int = 0
 
 
+class Flight(msgspec.Struct):
+    """One request on its way: whose, what, the frame as sent, and when (loop time, s)."""
+
+    conversation: Talker
+    request: Read | Write
+    frame: bytes
+    sent_at: float
+
+
 class ModbusTcpLink:
-    """See the module. ``timeout_s``: of one request, ``connect_s``: of one attempt to connect; ``read_only``: no write goes out."""
+    """See the module. ``timeout_s``: of one request, ``connect_s``: of one attempt to connect; ``read_only``: no write goes out.
+
+    ``window``: requests that the other end queues (1 unless its maker says more). A device never has more than one in
+    flight: the window serves the units behind a gateway.
+    """
 
     def __init__(self, name: str, host: str, port: int, timeout_s: float, conversations: Sequence[Talker], *,
-                 clock: Callable[[], Now], rng: random.Random, read_only: bool = False, connect_s: float = CONNECT_S) -> None:
+                 clock: Callable[[], Now], rng: random.Random, read_only: bool = False, connect_s: float = CONNECT_S,
+                 window: int = 1) -> None:
         self.name, self.host, self.port, self.timeout_s = name, host, port, timeout_s
         self.conversations, self.read_only, self.connect_s = tuple(conversations), read_only, connect_s
         self.tally = Tally()
@@ -79,8 +93,9 @@ class ModbusTcpLink:
         self._drained: list[asyncio.Future[None]] = []
         self._transaction = 0
         self._frames: dict[Read, bytes] = {}
-        self._flight: tuple[Talker, Read | Write, bytes] | None = None
-        self._sent_at = 0.0
+        self.window = window
+        self._flights: dict[int, Flight] = {}       # by transaction, oldest first
+        self._heard = False                         # something was answered in the segment being read
         self._alarm: asyncio.TimerHandle | None = None
         self._paused: asyncio.TimerHandle | None = None
         self._overdue: dict[int, Talker] = {}
@@ -109,8 +124,8 @@ class ModbusTcpLink:
                 wire.abort("stopped")
 
     def poke(self, now: int | None = None) -> None:
-        """Something may be due: send it, unless a request is in flight. ``now``: plant time (ns), else asked of the clock."""
-        if self._flight is None and self._wire is not None and self._paused is None:
+        """Something may be due: send it, unless the window is full. ``now``: plant time (ns), else asked of the clock."""
+        if len(self._flights) < self.window and self._wire is not None and self._paused is None:
             self._next(self._clock().mono if now is None else now)
 
     async def drain(self) -> None:
@@ -129,28 +144,34 @@ class ModbusTcpLink:
     # --------------------------------------------------------------------------------------------------- exchange
     @property
     def _busy(self) -> bool:
-        return self._wire is not None and (self._flight is not None or self._paused is not None)
+        return self._wire is not None and (bool(self._flights) or self._paused is not None)
 
     def _next(self, now: int) -> None:
-        """Send the next request: writes of any unit first, then the units in turn."""
+        """Fill the window: writes of any unit first, then the units in turn; all of it leaves in one segment."""
         ring = self._rings[self._turn]
+        frames: list[bytes] = []
+        room = self.window - len(self._flights)
         for conversation in ring:
-            if conversation.urgent and self._ask(conversation, now):
-                return
+            if len(frames) < room and conversation.urgent and (frame := self._ask(conversation, now)) is not None:
+                frames.append(frame)
         for conversation in ring:
-            if self._ask(conversation, now):
-                return
-        if self._drained:
+            if len(frames) >= room:
+                break
+            if (frame := self._ask(conversation, now)) is not None:
+                frames.append(frame)
+        if frames and self._wire is not None:
+            self._wire.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        elif not self._flights and self._drained:
             self._release()
 
-    def _ask(self, conversation: Talker, now: int) -> bool:
-        """Send what one conversation wants next; False when it wants nothing."""
+    def _ask(self, conversation: Talker, now: int) -> bytes | None:
+        """The frame of what one conversation wants next, now in flight; None when it wants nothing."""
         request = conversation.due(now)
         while request is not None and self.read_only and type(request) is Write:
             conversation.absorb(Reply(request, failure="refused"), self._clock())
             request = conversation.due(now)
         if request is None:
-            return False
+            return None
         if type(request) is Read:
             self._turn = self._after[id(conversation)]
             frame = self._frames.get(request)
@@ -159,27 +180,25 @@ class ModbusTcpLink:
         else:
             frame = frame_of(request)
         self._transaction = transaction = self._transaction % 0xFFFF + 1
-        self._flight = (conversation, request, frame)
-        self._sent_at = sent_at = self._loop.time()
+        sent_at = self._loop.time()
+        self._flights[transaction] = Flight(conversation, request, frame, sent_at)
         if self._alarm is None:
             self._alarm = self._loop.call_at(sent_at + self.timeout_s, self._check)
-        if self._wire is not None:
-            self._wire.write(transaction.to_bytes(2, "big") + frame[2:])
-        return True
+        return transaction.to_bytes(2, "big") + frame[2:]
 
     def received(self, transaction: int, unit: int, pdu: bytes) -> None:
-        """A whole frame: the answer in flight, or something to count and throw away."""
-        flight = self._flight
-        if flight is None or transaction != self._transaction:
+        """A whole frame: an answer in flight, or something to count and throw away."""
+        flight = self._flights.get(transaction)
+        if flight is None:
             return self._unexpected(transaction)
-        conversation, request, frame = flight
-        if unit != request.unit:
+        conversation = flight.conversation
+        if unit != flight.request.unit:
             self.tally.strange += 1
             return
-        self._flight = None
-        took = self._loop.time() - self._sent_at
+        del self._flights[transaction]
+        took = self._loop.time() - flight.sent_at
         conversation.health.answer_s += (took - conversation.health.answer_s) * _SMOOTHING
-        reply = reply_of(request, frame, pdu)
+        reply = reply_of(flight.request, flight.frame, pdu)
         if reply.failure is None:
             if self._silence:
                 self._silence = 0
@@ -187,17 +206,20 @@ class ModbusTcpLink:
             self._backoff = BACKOFF_S[0]
         else:
             self.tally.malformed += 1
-        now = self._clock()
-        conversation.absorb(reply, now)
-        self._go_on(conversation, now.mono)
-
-    def _go_on(self, conversation: Talker, now: int) -> None:
-        if self._flight is not None or self._wire is None:
-            return
-        if conversation.pause_s > 0:
+        conversation.absorb(reply, self._clock())
+        self._heard = True
+        if conversation.pause_s > 0 and self._wire is not None and self._paused is None:
             self._paused = self._loop.call_later(conversation.pause_s, self._resume)
-        else:
-            self._next(now)
+
+    def settled(self) -> None:
+        """All frames of a segment have been taken in: go on with what is due."""
+        if self._heard:
+            self._heard = False
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._wire is not None and self._paused is None and len(self._flights) < self.window:
+            self._next(self._clock().mono)
 
     def _resume(self) -> None:
         self._paused = None
@@ -215,32 +237,37 @@ class ModbusTcpLink:
     def _check(self) -> None:
         """The one timer of a link: it is moved to the deadline in flight rather than set and cancelled per request."""
         self._alarm = None
-        if self._flight is None or self._wire is None:
+        if not self._flights or self._wire is None:
             return
-        deadline = self._sent_at + self.timeout_s
+        transaction = next(iter(self._flights))
+        deadline = self._flights[transaction].sent_at + self.timeout_s
         if self._loop.time() < deadline:
             self._alarm = self._loop.call_at(deadline, self._check)
         else:
-            self._timeout(*self._flight)
+            self._timeout(transaction)
+            if self._flights and self._alarm is None:
+                self._alarm = self._loop.call_at(next(iter(self._flights.values())).sent_at + self.timeout_s, self._check)
 
-    def _timeout(self, conversation: Talker, request: Read | Write, _: bytes) -> None:
-        self._flight = None
+    def _timeout(self, transaction: int) -> None:
+        flight = self._flights.pop(transaction)
+        conversation = flight.conversation
         self.tally.timeouts += 1
         if len(self._overdue) >= OVERDUE:
             self._overdue.pop(next(iter(self._overdue)))
-        self._overdue[self._transaction] = conversation
+        self._overdue[transaction] = conversation
         if conversation.state != "lost" or all(each.state == "lost" for each in self.conversations):
             self._silence += 1
             self._silent.add(id(conversation))
-        now = self._clock()
-        conversation.absorb(Reply(request, failure="timeout"), now)
+        conversation.absorb(Reply(flight.request, failure="timeout"), self._clock())
         wire = self._wire
         if wire is not None and wire.partial:
             wire.abort("a frame broke off")
         elif wire is not None and self._silence >= 2 and len(self._silent) >= min(SILENT_UNITS, len(self.conversations)):
             wire.abort(f"{self._silence} requests in a row without an answer")
+        elif wire is not None and conversation.pause_s > 0 and self._paused is None:
+            self._paused = self._loop.call_later(conversation.pause_s, self._resume)
         else:
-            self._go_on(conversation, now.mono)
+            self._go_on()
 
     # ------------------------------------------------------------------------------------------------- connection
     async def _connect(self) -> bool:
@@ -288,7 +315,7 @@ class ModbusTcpLink:
             self._gone.set_result(why)
 
     def _lose(self, why: str) -> None:
-        self._flight = None
+        self._flights.clear()
         for timer in (self._alarm, self._paused):
             if timer is not None:
                 timer.cancel()

@@ -111,6 +111,9 @@ class Owner(Protocol):
     def received(self, transaction: int, unit: int, pdu: bytes) -> None:
         """One whole frame came in."""
 
+    def settled(self) -> None:
+        """All whole frames of what came in have been handed over."""
+
     def garbage(self, what: str) -> None:
         """The stream is not Modbus TCP: the wire has closed itself."""
 
@@ -166,6 +169,9 @@ class Wire(asyncio.BufferedProtocol):
         if start:
             self._buffer[:self._filled - start] = self._buffer[start:self._filled]
             self._filled -= start
+        self.owner.settled()
+        if self._transport is None:
+            return
         if 6 <= self._filled < 8:
             self._early()
 

@@ -89,7 +89,8 @@ def _fast_enough(draft: Draft, name: str, row: Interlock, tag_name: str) -> Iter
     if period_s(draft, tag.scan) > row.safety_time_s / 4:
         yield draft.fault(
             ("tags", tag_name, "scan"),
-            f"'{tag.scan}' ({period_s(draft, tag.scan):g} s) is too slow for trip {name}: a quarter of its safety time is {row.safety_time_s / 4:g} s",
+            f"'{tag.scan}' ({period_s(draft, tag.scan):g} s) is too slow for trip {name}: "
+            f"a quarter of its safety time is {row.safety_time_s / 4:g} s",
             _rates(draft, row),
         )
     if tag.max_age_s > row.safety_time_s:

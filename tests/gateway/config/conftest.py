@@ -38,7 +38,7 @@ def plant(tmp_path: Path) -> Path:
     return Path(shutil.copytree(belfast_config(), tmp_path / "config"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def faults_of(reader: Callable[[Path, str], tuple[Tree | None, list[Fault]]]) -> Callable[[Path], list[Fault]]:
     """What is wrong with a folder; nothing when it loads."""
 

@@ -57,8 +57,11 @@ def test_the_same_files_have_the_same_digest_and_others_another(belfast: Config,
 
 
 def test_all_faults_of_all_files_come_at_once(plant: Path, faults_of: Callable[[Path], list[Fault]]):
-    for name, old, new in (("site.yaml", "bypass_max_h: 8", "bypass_max_h: 80"), ("loops.yaml", "gain: 8", "gain: 0"),
-                           ("tags.yaml", "range: [-2, 150]", "range: [150, -2]")):
+    for name, old, new in (
+        ("site.yaml", "bypass_max_h: 8", "bypass_max_h: 80"),
+        ("loops.yaml", "gain: 8", "gain: 0"),
+        ("tags.yaml", "range: [-2, 150]", "range: [150, -2]"),
+    ):
         path = plant / name
         path.write_text(path.read_text().replace(old, new))
     assert {Path(fault.place.file).name for fault in faults_of(plant)} >= {"site.yaml", "tags.yaml", "loops.yaml"}
@@ -129,21 +132,18 @@ def test_a_variable_the_world_does_not_have_is_a_fault_when_the_world_is_at_hand
 FILES = sorted(path.relative_to(belfast_config()).as_posix() for path in belfast_config().rglob("*.yaml"))
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-(10**20), 10**20).map(str), st.floats(allow_nan=True).map(str), st.text(max_size=12),
-    st.sampled_from(["", "[]", "{}", "[1, 2]", "{a: 1}", "TT-1011A", "R-101", "{n}", "=1+{n}", "=9*9", "level", "and and", "1 bar", "((", "~", "'", "*x", "&x", "- - -"]),
+    st.sampled_from(["", "[]", "{}", "[1, 2]", "{a: 1}", "TT-1011A", "R-101", "{n}", "=1+{n}", "=9*9", "level"]),
+    st.sampled_from(["and and", "1 bar", "((", "~", "'", "*x", "&x", "- - -"]),
 )  # fmt: skip
 
 
 @given(file=st.sampled_from(FILES), where=st.integers(0, 10**6), value=VALUES, at_key=st.booleans())
 @settings(max_examples=60)
 def test_no_change_of_a_line_breaks_anything_but_the_plant(
-    file: str, where: int, value: object, at_key: bool, tmp_path_factory: pytest.TempPathFactory, reader: Callable[..., object]
+    file: str, where: int, value: object, at_key: bool, tmp_path_factory: pytest.TempPathFactory, faults_of: Callable[[Path], list[Fault]]
 ):
     folder = _spoiled(tmp_path_factory.mktemp("fuzz") / "config", file, where, value, at_key)
-    try:
-        load(folder, reader=reader)  # type: ignore[arg-type]
-    except ConfigFaults as refused:
-        assert refused.faults
-        assert all(str(fault) for fault in refused.faults)
+    assert all(str(fault) for fault in faults_of(folder))
 
 
 def _spoiled(folder: Path, file: str, where: int, value: object, at_key: bool) -> Path:
