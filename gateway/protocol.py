@@ -6,12 +6,20 @@ Frame: 4 bytes length (big-endian, at most 1 MiB), then one struct. The server a
 from __future__ import annotations
 
 import asyncio
+import struct
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 VERSION = 1
 LIMIT = 1 << 20
+
+# The private clock of a simulated line (lockstep): simulator -> gateway "T", monotonic and UTC ns; gateway -> simulator "D".
+TICK = struct.Struct("<cqq")
+DONE = b"D"
+START_MONO = 3_600_000_000_000                  # where plant time begins that nobody's clock gives
+START_UTC = 1_767_225_600_000_000_000           # 2026-01-01T00:00:00Z
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -72,3 +80,17 @@ async def read_word(reader: asyncio.StreamReader) -> Word | None:
         return None
     except msgspec.MsgspecError as error:
         raise ValueError(str(error)) from None
+
+
+def tick_frame(mono: int, utc: int) -> bytes:
+    """The simulator's word for one tick."""
+    return TICK.pack(b"T", mono, utc)
+
+
+async def tell(path: Path, what: str, **body: Any) -> dict[str, Any]:
+    """Say something to the simulated people (tip a lot, set a fault, tell the truth): one line of JSON each way."""
+    reader, writer = await asyncio.open_unix_connection(str(path))
+    writer.write(msgspec.json.encode({"what": what, **body}) + b"\n")
+    answer: dict[str, Any] = msgspec.json.decode(await reader.readline())
+    writer.close()
+    return answer

@@ -16,7 +16,7 @@ from gateway.control.image import SECOND, Now
 from gateway.control.machine import ENDED
 from gateway.control.scan import Answer, Command
 from gateway.config.models import Config
-from gateway.lockstep import START_MONO, START_UTC
+from gateway.protocol import START_MONO, START_UTC
 from gateway.plant import Plant, build
 from gateway.records.committer import SteppedCommitter
 from gateway.records.store import Store

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import time
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,8 @@ from typing import Any
 import msgspec
 
 from gateway.config.models import Config
-from gateway.control.image import SECOND, Now
-from gateway.lockstep import START_MONO, START_UTC, tick_frame
-from simulators.line import Line
+from gateway.protocol import START_MONO, START_UTC, tick_frame
+from simulators.line import SECOND, Line
 from simulators.serve_modbus import ModbusServers
 from simulators.serve_opcua import OpcUaServer
 
@@ -33,8 +33,8 @@ class Simulation:
         self.config, self.lockstep, self.people, self.speed = config, lockstep, people, speed
         self.period_ns = round(config.site.scan.trip_s * SECOND)
         live = lockstep is None
-        self.now = Now(time.monotonic_ns(), time.time_ns()) if live else Now(START_MONO, START_UTC)
-        self.line = Line(config, seed, self.now.utc - self.now.mono)
+        self.mono, self.utc = (time.monotonic_ns(), time.time_ns()) if live else (START_MONO, START_UTC)
+        self.line = Line(config, seed, self.utc - self.mono)
         self.modbus = ModbusServers(self._ports(), self._clock)
         self.opcua = self._opcua()
         self._published = 0
@@ -42,7 +42,7 @@ class Simulation:
         self._met = asyncio.Event()
 
     def _clock(self) -> int:
-        return time.monotonic_ns() if self.lockstep is None else self.now.mono
+        return time.monotonic_ns() if self.lockstep is None else self.mono
 
     def _ports(self) -> dict[int, dict[int, Any]]:
         ports: dict[int, dict[int, Any]] = {}
@@ -68,6 +68,8 @@ class Simulation:
             if self.lockstep is None:
                 await self._follow_the_wall()
             else:
+                gc.collect()
+                gc.freeze()
                 servers.append(await asyncio.start_unix_server(self._gateway_came, str(self.lockstep)))
                 await self._own_time()
         finally:
@@ -85,36 +87,42 @@ class Simulation:
             await asyncio.sleep(max(due - time.monotonic_ns(), 0) / SECOND)
             if time.monotonic_ns() - due > 10 * self.period_ns:
                 due = time.monotonic_ns()       # the machine slept: no burst to catch up
-            self.now = Now(time.monotonic_ns(), time.time_ns())
+            self.mono, self.utc = time.monotonic_ns(), time.time_ns()
             await self._step()
 
     async def _own_time(self) -> None:
         await self._met.wait()
-        began, first = time.monotonic_ns(), self.now.mono
+        began, first = time.monotonic_ns(), self.mono
         while True:
-            self.now = Now(self.now.mono + self.period_ns, self.now.utc + self.period_ns)
+            self.mono, self.utc = self.mono + self.period_ns, self.utc + self.period_ns
+            told = self._tell_gateway()         # it scans what it knows while the line moves; its polls wait for the step
             await self._step()
-            if not await self._tell_gateway():
+            if not (told and await self._gateway_is_done()):
                 await asyncio.sleep(self.period_ns / SECOND)     # nobody scans: the plant goes on in its own time
-                began, first = time.monotonic_ns(), self.now.mono
+                began, first = time.monotonic_ns(), self.mono
             elif self.speed:
-                ahead = (self.now.mono - first) / self.speed - (time.monotonic_ns() - began)
+                ahead = (self.mono - first) / self.speed - (time.monotonic_ns() - began)
                 if ahead > 0:
                     await asyncio.sleep(ahead / SECOND)
 
     async def _step(self) -> None:
-        self.line.step(self.period_ns / SECOND, self.now.mono)
-        if self.opcua is not None and self.now.mono - self._published >= PUBLISH_NS:
-            self._published = self.now.mono
+        self.line.step(self.period_ns / SECOND, self.mono)
+        if self.opcua is not None and self.mono - self._published >= PUBLISH_NS:
+            self._published = self.mono
             await self.opcua.publish()
 
-    async def _tell_gateway(self) -> bool:
-        """One tick to the gateway and its answer; False when there is none within the lease."""
+    def _tell_gateway(self) -> bool:
+        """One tick to the gateway; False when there is none."""
         if self._gateway is None:
             return False
+        self._gateway[1].write(tick_frame(self.mono, self.utc))
+        return True
+
+    async def _gateway_is_done(self) -> bool:
+        """Its answer to the tick; False when there is none within the lease."""
+        assert self._gateway is not None
         reader, writer = self._gateway
         try:
-            writer.write(tick_frame(self.now))
             async with asyncio.timeout(LEASE_S):
                 return bool(await reader.readexactly(1))
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):

@@ -9,6 +9,9 @@ from gateway.batch.endpoint import end_point
 from gateway.batch.procedure import Context, Hold, Phase
 
 
+COOL_K_PER_MIN = 2.0                            # faster than the jacket can cool: full cooling, no ramp to wait for
+
+
 class CheckUnit(Phase):
     """The unit is empty, quiet and released by a person before anything is charged."""
 
@@ -196,7 +199,7 @@ class Cool(Phase):
 
     def running(self, ctx: Context) -> bool:
         ctx.loop("jacket", "CASCADE")
-        ctx.loop("temperature", "AUTO", ctx.p["temperature"])
+        ctx.loop("temperature", "AUTO", ctx.p["temperature"], rate_per_min=COOL_K_PER_MIN)
         return ctx.value("temperature") <= ctx.p["temperature"] + 1.0
 
 
@@ -366,11 +369,9 @@ class Blow(Phase):
     prove = False
 
     def running(self, ctx: Context) -> bool:
-        ctx.output("press.blow_valve", 1.0)
-        if ctx.elapsed_s < ctx.p["time"] * 60.0:
-            return False
-        ctx.output("press.blow_valve", 0.0)
-        return True
+        blowing = ctx.elapsed_s < ctx.p["time"] * 60.0
+        ctx.output("press.blow_valve", 1.0 if blowing else 0.0)
+        return not blowing
 
 
 class Drop(Phase):
@@ -383,10 +384,10 @@ class Drop(Phase):
     def running(self, ctx: Context) -> bool:
         start = ctx.memory.setdefault("start_kg", ctx.value("press.cake_weight"))
         ctx.output("press.close", 0.0)
-        ctx.output("press.drop_valve", 1.0)
-        if ctx.elapsed_s < ctx.p["time"] * 60.0:
+        dropping = ctx.elapsed_s < ctx.p["time"] * 60.0
+        ctx.output("press.drop_valve", 1.0 if dropping else 0.0)
+        if dropping:
             return False
-        ctx.output("press.drop_valve", 0.0)
         if "cake_kg" not in ctx.memory:
             if ctx.steady("settled", True, 20.0):
                 ctx.memory["cake_kg"] = round(ctx.value("press.cake_weight") - start, 3)

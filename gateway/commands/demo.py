@@ -20,7 +20,7 @@ from gateway.commands.outcome import outcome
 from gateway.commands.plant import SOCKET
 from gateway.commands.screen import Screen
 from gateway.config.models import Config
-from gateway.lockstep import tell
+from gateway.protocol import tell
 
 LOOK_S = 0.05
 PATIENCE_S = 30.0

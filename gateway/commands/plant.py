@@ -38,9 +38,9 @@ async def _run(config: object, given: argparse.Namespace) -> None:
     from gateway.door import Door
     from gateway.lockstep import Lockstep
     from gateway.plant import build
+    from gateway.protocol import START_MONO, START_UTC
     from gateway.runtime import Runtime
     from gateway.ticker import Clock, SteppedClock
-    from gateway.lockstep import START_MONO, START_UTC
 
     assert isinstance(config, Config)
     plant = build(config, read_only=given.read_only)
