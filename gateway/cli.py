@@ -70,8 +70,10 @@ def _plant(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     sim.add_argument("--people", type=Path, help="Unix socket of the simulated people (tip a lot, set a fault)")
     sim.add_argument("--lockstep", type=Path, help=argparse.SUPPRESS)
     sim.set_defaults(run="plant:sim")
-    for name, text in (("demo", "simulated line and plant process as two processes over sockets, one batch to COMPLETE"),
-                       ("rehearse", "one batch on the stepped plant: no sockets, much faster than real time")):
+    for name, text in (
+        ("demo", "simulated line and plant process as two processes over sockets, one batch to COMPLETE"),
+        ("rehearse", "one batch on the stepped plant: no sockets, much faster than real time"),
+    ):
         made = commands.add_parser(name, help=text)
         _config(made)
         made.add_argument("--recipe", default="LEACH-NDFEB-SEL")
@@ -105,7 +107,11 @@ def _operate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     answer.add_argument("prompt")
     answer.add_argument("answer")
     _common(answer, "operate:answer")
-    for verb, text in (("list", "all batches in the journal"), ("show", "one batch record as JSON"), ("report", "one batch record as an HTML page")):
+    for verb, text in (
+        ("list", "all batches in the journal"),
+        ("show", "one batch record as JSON"),
+        ("report", "one batch record as an HTML page"),
+    ):
         made = verbs.add_parser(verb, help=text)
         if verb != "list":
             made.add_argument("batch")

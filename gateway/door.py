@@ -53,7 +53,7 @@ class Door:
         try:
             await self._talk(reader, writer)
         except (ValueError, ConnectionError):
-            pass                                # a stranger, or somebody who left: nothing of the plant depends on them
+            pass  # a stranger, or somebody who left: nothing of the plant depends on them
         finally:
             self._tasks.discard(task)
             writer.close()
@@ -107,15 +107,29 @@ def status(runtime: Runtime) -> dict[str, Any]:
         if batch is None:
             continue
         units[name] = {
-            "batch": batch.id, "state": batch.state, "cause": batch.cause, "recipe": batch.recipe, "lot": batch.lot.get("lot", ""),
-            "formula": batch.control_recipe["formula"], "prompts": batch.open_prompts,
+            "batch": batch.id,
+            "state": batch.state,
+            "cause": batch.cause,
+            "recipe": batch.recipe,
+            "lot": batch.lot.get("lot", ""),
+            "formula": batch.control_recipe["formula"],
+            "prompts": batch.open_prompts,
             "steps": [{"step": run.name, "phase": run.phase, "state": run.state} for run in batch.active],
-            "done": sum(run.state == "COMPLETE" for run in batch.steps.values()), "of": len(batch.steps),
-            "values": {role: parts.image.value[i] for role, i in engine.wiring.roles.items() if "." not in role and not parts.image.quality[i] & 0xC0000000},
+            "done": sum(run.state == "COMPLETE" for run in batch.steps.values()),
+            "of": len(batch.steps),
+            "values": {
+                role: parts.image.value[i]
+                for role, i in engine.wiring.roles.items()
+                if "." not in role and not parts.image.quality[i] & 0xC0000000
+            },
         }
     return {
-        "utc_ns": runtime.clock.now().utc, "mono_ns": runtime.clock.now().mono, "scans": scan.count, "armed": scan.armed,
-        "units": units, "alarms": {a.row.name: a.state for a in parts.alarms.items if a.state not in ("NORM", "DSUPR")},
+        "utc_ns": runtime.clock.now().utc,
+        "mono_ns": runtime.clock.now().mono,
+        "scans": scan.count,
+        "armed": scan.armed,
+        "units": units,
+        "alarms": {a.row.name: a.state for a in parts.alarms.items if a.state not in ("NORM", "DSUPR")},
         "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
         "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},
         "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or ""},

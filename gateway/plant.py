@@ -1,7 +1,7 @@
 """The one place where objects are wired to one another: from a Config to a plant that can be scanned.
 
-    >>> plant = build(load(belfast_config()))
-    >>> plant.scan.run(now, committed=0)
+>>> plant = build(load(belfast_config()))
+>>> plant.scan.run(now, committed=0)
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from devices.units import factor
 from gateway.batch.engine import Engine, UnitWiring
 from gateway.batch.recipe import RecipeRefused, Signature, instantiate, recipe_hash
 from gateway.config.figures import figure_unit
-from gateway.config.models import Config, Derived as DerivedModel, Loop as LoopModel, Tag
+from gateway.config.models import Config, Tag
+from gateway.config.models import Derived as DerivedModel
+from gateway.config.models import Loop as LoopModel
 from gateway.config.phases import PHASES, STREAMS
 from gateway.control.alarm import AlarmRow, Alarms
 from gateway.control.analyzer import OpcUaConversation
@@ -103,14 +105,31 @@ class _Builder:
         loops = {name: Loop(self._loop(name, loop)) for name, loop in config.loops.items()}
         interlocks = Interlocks([self._interlock(name) for name in config.interlocks], self._safe(), _ns(config.site.bypass_max_h * 3600))
         alarms = Alarms([self._alarm(name) for name in config.alarms])
-        units = {name: self._engine(name, outputs, loops, interlocks) for name, unit in config.units.items() if unit.equipment_class == "leach_tank"}
+        units = {
+            name: self._engine(name, outputs, loops, interlocks)
+            for name, unit in config.units.items()
+            if unit.equipment_class == "leach_tank"
+        }
         analyzer = next((t for t in self.talks.values() if isinstance(t, OpcUaConversation)), None)
         parts = Parts(
-            image=self.image, derived=[Derived(self._derived(name, d)) for name, d in config.derived.items()],
-            conditions=self._conditions(), interlocks=interlocks, alarms=alarms, loops=loops, loop_order=_cascade_order(config.loops),
-            outputs=outputs, units=units, talks=list(self.talks.values()), trip_tags=self._trip_tags(),
-            figures=self._figures(units, loops), create=_Creation(config, units), start_sample=_sampler(analyzer),
-            documents=lambda: _drain(analyzer), startup_ns=_ns(config.site.startup_timeout_s), read_only=self.read_only)
+            image=self.image,
+            derived=[Derived(self._derived(name, d)) for name, d in config.derived.items()],
+            conditions=self._conditions(),
+            interlocks=interlocks,
+            alarms=alarms,
+            loops=loops,
+            loop_order=_cascade_order(config.loops),
+            outputs=outputs,
+            units=units,
+            talks=list(self.talks.values()),
+            trip_tags=self._trip_tags(),
+            figures=self._figures(units, loops),
+            create=_Creation(config, units),
+            start_sample=_sampler(analyzer),
+            documents=lambda: _drain(analyzer),
+            startup_ns=_ns(config.site.startup_timeout_s),
+            read_only=self.read_only,
+        )
         return Plant(config=config, image=self.image, scan=Scan(parts), talks=self.talks, links=links, analyzer=analyzer)
 
     # --- devices ------------------------------------------------------------------------------------------------
@@ -124,7 +143,9 @@ class _Builder:
             if profile.protocol == "opcua":
                 talk = OpcUaConversation(name, profile, self.image, bindings, poll_ns=self.period_ns["slow"])
             else:
-                talk = Conversation(name, profile, self.image, bindings, unit=device.unit_id, timeout_s=device.timeout_s, read_only=self.read_only)
+                talk = Conversation(
+                    name, profile, self.image, bindings, unit=device.unit_id, timeout_s=device.timeout_s, read_only=self.read_only
+                )
             self.talks[name] = talk
             for binding in bindings:
                 self.of_tag[binding.tag] = talk
@@ -135,7 +156,16 @@ class _Builder:
         assert tag.point is not None
         gain, offset = tag_line(tag, profile)
         low, high = _measuring(tag.range) if tag.range is not None and tag.output is None else (None, None)
-        return Binding(point=tag.point, tag=self.index[name], gain=gain, offset=offset, low=low, high=high, invert=tag.invert, period_ns=self.period_ns[tag.scan])
+        return Binding(
+            point=tag.point,
+            tag=self.index[name],
+            gain=gain,
+            offset=offset,
+            low=low,
+            high=high,
+            invert=tag.invert,
+            period_ns=self.period_ns[tag.scan],
+        )
 
     def _send(self, tag: int, value: float, now: int, expires: int) -> None:
         self.of_tag[tag].write(tag, value, now, expires)
@@ -151,14 +181,28 @@ class _Builder:
             quantum = talk.resolution(i) if isinstance(talk, Conversation) else 0.0
             low, high = tag.range or (0.0, 1.0)
             tolerance = out.tolerance if out.tolerance is not None else max(2 * quantum, 0.005 * (high - low)) if high - low > 1 else 0.5
-            rows.append(OutputRow(
-                name=name, tag=i, readback=self.index[out.readback] if out.readback else i, safe=None if isinstance(out.safe, str) else out.safe,
-                low=low, high=high, rate_per_s=out.rate_per_s, deadband=out.deadband, quantum=0.0 if quantum >= 0.5 else quantum,
-                tolerance=tolerance, settle_ns=_ns(out.settle_s), reassert=out.enforce == "reassert_once"))
+            rows.append(
+                OutputRow(
+                    name=name,
+                    tag=i,
+                    readback=self.index[out.readback] if out.readback else i,
+                    safe=None if isinstance(out.safe, str) else out.safe,
+                    low=low,
+                    high=high,
+                    rate_per_s=out.rate_per_s,
+                    deadband=out.deadband,
+                    quantum=0.0 if quantum >= 0.5 else quantum,
+                    tolerance=tolerance,
+                    settle_ns=_ns(out.settle_s),
+                    reassert=out.enforce == "reassert_once",
+                )
+            )
         return rows
 
     def _safe(self) -> dict[int, float]:
-        return {self.index[n]: t.output.safe for n, t in self.config.tags.items() if t.output is not None and not isinstance(t.output.safe, str)}
+        return {
+            self.index[n]: t.output.safe for n, t in self.config.tags.items() if t.output is not None and not isinstance(t.output.safe, str)
+        }
 
     def _loop(self, name: str, loop: LoopModel) -> LoopRow:
         inner = loop.to if loop.to in self.config.loops else None
@@ -168,12 +212,30 @@ class _Builder:
         limits = tuple(LimitRow(key, self.index[limit.pv], limit.full, limit.zero) for key, limit in loop.limits.items())
         kind = {"dose": "pid"}.get(loop.kind, loop.kind)
         return LoopRow(
-            name=name, kind=kind, unit=loop.unit_of, period_ns=self.period_ns[loop.scan], pv=self.index[loop.pv] if loop.pv else None,
-            output=output, output_low=self.index[loop.to_low] if loop.to_low else None, inner=inner, gain=sign * loop.gain, ti_s=loop.ti_s,
-            td_s=loop.td_s, tf_s=loop.tf_s, b=loop.b, out_low=loop.out_low, out_high=loop.out_high,
-            sp_low=float("-inf") if loop.sp_low is None else loop.sp_low, sp_high=float("inf") if loop.sp_high is None else loop.sp_high,
-            sp_rate_per_s=loop.sp_rate_per_min / 60.0 if loop.sp_rate_per_min else None, holdback=loop.holdback,
-            bad_hold_ns=_ns(loop.bad_hold_s), bad_out=loop.bad_out, safe_out=safe, limits=limits)
+            name=name,
+            kind=kind,
+            unit=loop.unit_of,
+            period_ns=self.period_ns[loop.scan],
+            pv=self.index[loop.pv] if loop.pv else None,
+            output=output,
+            output_low=self.index[loop.to_low] if loop.to_low else None,
+            inner=inner,
+            gain=sign * loop.gain,
+            ti_s=loop.ti_s,
+            td_s=loop.td_s,
+            tf_s=loop.tf_s,
+            b=loop.b,
+            out_low=loop.out_low,
+            out_high=loop.out_high,
+            sp_low=float("-inf") if loop.sp_low is None else loop.sp_low,
+            sp_high=float("inf") if loop.sp_high is None else loop.sp_high,
+            sp_rate_per_s=loop.sp_rate_per_min / 60.0 if loop.sp_rate_per_min else None,
+            holdback=loop.holdback,
+            bad_hold_ns=_ns(loop.bad_hold_s),
+            bad_out=loop.bad_out,
+            safe_out=safe,
+            limits=limits,
+        )
 
     def _loop_safe(self, loop: LoopModel) -> float:
         """Output in which a loop does no harm: the middle of a split range, else the output's own safe value."""
@@ -187,13 +249,33 @@ class _Builder:
     def _interlock(self, name: str) -> Row:
         row = self.config.interlocks[name]
         effects = {self.index[self._must(tag, row.unit)]: value for tag, value in row.effects.items()}
-        return Row(name=name, unit=row.unit or "", group=row.unit or "site", effects=effects, delay_ns=_ns(row.delay_s), latch=row.latch and not row.permissive,
-                   permissive=row.permissive, bypassable=row.bypass, hold=row.hold, description=row.description)
+        return Row(
+            name=name,
+            unit=row.unit or "",
+            group=row.unit or "site",
+            effects=effects,
+            delay_ns=_ns(row.delay_s),
+            latch=row.latch and not row.permissive,
+            permissive=row.permissive,
+            bypassable=row.bypass,
+            hold=row.hold,
+            description=row.description,
+        )
 
     def _alarm(self, name: str) -> AlarmRow:
         row = self.config.alarms[name]
-        return AlarmRow(name=name, unit=row.unit or "", priority=row.priority, on_delay_ns=_ns(row.on_delay_s), off_delay_ns=_ns(row.off_delay_s),
-                        latch=row.latch, on_unknown=row.on_unknown, cause=row.cause, consequence=row.consequence, action=row.action)
+        return AlarmRow(
+            name=name,
+            unit=row.unit or "",
+            priority=row.priority,
+            on_delay_ns=_ns(row.on_delay_s),
+            off_delay_ns=_ns(row.off_delay_s),
+            latch=row.latch,
+            on_unknown=row.on_unknown,
+            cause=row.cause,
+            consequence=row.consequence,
+            action=row.action,
+        )
 
     def _must(self, name: str, unit: str | None) -> str:
         tag = self.names.tag(name, unit)
@@ -240,8 +322,18 @@ class _Builder:
         if row.kind == "total":
             source_unit = self.names.unit_of(row.of, None) or "1"
             per_s = _per_second(source_unit, row.unit)
-        return DerivedRow(tag=self.index[name], kind=row.kind, of=of, number=number, window_ns=_ns(row.window_s), period_ns=self.period_ns["fast"],
-                          per_s=per_s, low=low, high=high)
+        return DerivedRow(
+            tag=self.index[name],
+            kind=row.kind,
+            of=of,
+            number=number,
+            window_ns=_ns(row.window_s),
+            period_ns=self.period_ns["fast"],
+            per_s=per_s,
+            low=low,
+            high=high,
+            reset=row.reset or "",
+        )
 
     def _figures(self, units: Mapping[str, Engine], loops: Mapping[str, Loop]) -> list[tuple[int, Callable[[], float | None]]]:
         found: list[tuple[int, Callable[[], float | None]]] = []
@@ -261,8 +353,14 @@ class _Builder:
             unit_loops |= {f"{short}.{role}": loop for role, loop in other.loops.items()}
         mine = set(unit_loops.values())
         loop_of = {loop.row.output: key for key, loop in loops.items() if key in mine and loop.row.output is not None}
-        wiring = UnitWiring(unit=name, roles=roles, loops=unit_loops, streams={str(n): name for n, name in STREAMS.items()},
-                            volume_full_l=unit.parameters.get("total_volume_l", 1000.0), parameters={**self.config.site.parameters, **unit.parameters})
+        wiring = UnitWiring(
+            unit=name,
+            roles=roles,
+            loops=unit_loops,
+            streams={str(n): name for n, name in STREAMS.items()},
+            volume_full_l=unit.parameters.get("total_volume_l", 1000.0),
+            parameters={**self.config.site.parameters, **unit.parameters},
+        )
         return Engine(wiring, self.image, outputs, loops, loop_of, interlocks.standing)
 
 
@@ -271,7 +369,10 @@ class _Creation:
 
     def __init__(self, config: Config, units: Mapping[str, Engine]) -> None:
         self.config, self.units = config, units
-        self.signatures = {name: {key: Signature(p.unit, p.low, p.high, p.default) for key, p in phase.parameters.items()} for name, phase in PHASES.items()}
+        self.signatures = {
+            name: {key: Signature(p.unit, p.low, p.high, p.default) for key, p in phase.parameters.items()}
+            for name, phase in PHASES.items()
+        }
 
     def __call__(self, command: Command, now: Now) -> BatchCreated | str:
         a = command.arguments
@@ -288,7 +389,15 @@ class _Creation:
             control = instantiate(recipe.model_dump(mode="json"), plain_lot, unit, figures, self.signatures, a.get("formula"))
         except RecipeRefused as error:
             return str(error)
-        return BatchCreated(batch=command.target, unit=unit, recipe=recipe.recipe, recipe_hash=recipe_hash(control), control_recipe=control, lot=plain_lot, who=command.who)
+        return BatchCreated(
+            batch=command.target,
+            unit=unit,
+            recipe=recipe.recipe,
+            recipe_hash=recipe_hash(control),
+            control_recipe=control,
+            lot=plain_lot,
+            who=command.who,
+        )
 
     def _refuse(self, batch: str, recipe: Any, lot: Any, unit: str) -> str | None:
         running = self.units[unit].batch
@@ -299,8 +408,9 @@ class _Creation:
         if recipe.status in ("draft", "retired"):
             return f"recipe {recipe.recipe} is {recipe.status}: only test or released recipes run"
         if "metal" in lot.feed_state and any(
-                e.batch is not None and e.batch.state not in ("COMPLETE", "STOPPED", "ABORTED") and e.batch.lot.get("feed_state") == "metal"
-                for e in self.units.values()):
+            e.batch is not None and e.batch.state not in ("COMPLETE", "STOPPED", "ABORTED") and e.batch.lot.get("feed_state") == "metal"
+            for e in self.units.values()
+        ):
             return "one metal batch at a time: the tanks share one fan"
         return None
 
@@ -337,7 +447,7 @@ def _sampler(analyzer: OpcUaConversation | None) -> Callable[[SampleRequested, N
         if analyzer is None:
             return
         kind, _, unit = entry.stream.partition(" ")
-        if unit:                                # "residue R-101", "cake R-101": solids to be digested
+        if unit:  # "residue R-101", "cake R-101": solids to be digested
             analyzer.start_program(entry.sample, entry.batch, unit, entry.purpose, {"template": kind.upper()}, now.mono)
         else:
             analyzer.start_program(entry.sample, entry.batch, entry.stream, entry.purpose, {}, now.mono)

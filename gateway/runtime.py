@@ -33,7 +33,7 @@ from gateway.records.committer import ThreadCommitter
 from gateway.records.journal import Journal
 from gateway.ticker import Ticker, Timekeeper
 
-SAFE_S = 1.0                                    # what a stopping process gives its last writes
+SAFE_S = 1.0  # what a stopping process gives its last writes
 Link = ModbusTcpLink | OpcUaLink
 
 log = structlog.get_logger()
@@ -65,10 +65,27 @@ class Runtime:
         if link.kind == "opcua":
             (talk,) = talks
             assert isinstance(talk, OpcUaConversation)
-            return OpcUaLink(name, f"opc.tcp://{link.host}:{link.port}", talk, self.clock.now, security=NONE, timeout_s=link.timeout_ms / 1000,
-                             polled=lockstep, read_only=self.read_only)
-        return ModbusTcpLink(name, link.host, link.port, link.timeout_ms / 1000, talks, clock=self.clock.now,  # type: ignore[arg-type]
-                             rng=random.Random(name), read_only=self.read_only, window=link.window)
+            return OpcUaLink(
+                name,
+                f"opc.tcp://{link.host}:{link.port}",
+                talk,
+                self.clock.now,
+                security=NONE,
+                timeout_s=link.timeout_ms / 1000,
+                polled=lockstep,
+                read_only=self.read_only,
+            )
+        return ModbusTcpLink(
+            name,
+            link.host,
+            link.port,
+            link.timeout_ms / 1000,
+            talks,
+            clock=self.clock.now,  # type: ignore[arg-type]
+            rng=random.Random(name),
+            read_only=self.read_only,
+            window=link.window,
+        )
 
     # --- one scan -----------------------------------------------------------------------------------------------
     def tick(self) -> int:
@@ -112,8 +129,14 @@ class Runtime:
     def _birth(self) -> ServiceStarted:
         software = {name: importlib.metadata.version(name) for name in ("pymodbus", "asyncua", "apsw")}
         software["python"], software["sqlite"] = platform.python_version(), apsw.sqlite_lib_version()
-        return ServiceStarted(version=_version(), config_digest=self.plant.config.digest, software=software, recovered=self.recovered,
-                              read_only=self.read_only, clock="simulated" if self.lockstep else "machine clock, synchronisation not checked")
+        return ServiceStarted(
+            version=_version(),
+            config_digest=self.plant.config.digest,
+            software=software,
+            recovered=self.recovered,
+            read_only=self.read_only,
+            clock="simulated" if self.lockstep else "machine clock, synchronisation not checked",
+        )
 
     async def _supervise(self, link: Link) -> None:
         """A link that fails ends the process: nobody would see its devices any more."""
@@ -213,7 +236,9 @@ def recover(plant: Plant, stored: list[Stored], now: Now) -> list[str]:
         measured = {result.sample for result in batch.results}
         for sample in batch.requests.values():
             if sample.sample not in measured and plant.analyzer is not None:
-                plant.analyzer.expect_result(sample.sample, batch.id, sample.stream.partition(" ")[2] or sample.stream, sample.purpose, now.mono)
+                plant.analyzer.expect_result(
+                    sample.sample, batch.id, sample.stream.partition(" ")[2] or sample.stream, sample.purpose, now.mono
+                )
     return recovered
 
 

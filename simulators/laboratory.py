@@ -11,10 +11,10 @@ from simulators.analyzer import Measured
 from simulators.physics.icp import Icp, IcpResult, QcResult
 from simulators.physics.samples import Sample
 
-TORCH_MG_L = 100.0                              # where the strongest element should come to lie: half the calibrated range
-DIGEST_G_L = 10.0                               # 1 g in 100 mL, assumed
-DIGEST_U_REL = 0.003                            # weighing and making up: assumed
-CALIBRATED_H = 8.0                              # recalibrated after this: domain figure 8 to 24 h
+TORCH_MG_L = 100.0  # where the strongest element should come to lie: half the calibrated range
+DIGEST_G_L = 10.0  # 1 g in 100 mL, assumed
+DIGEST_U_REL = 0.003  # weighing and making up: assumed
+CALIBRATED_H = 8.0  # recalibrated after this: domain figure 8 to 24 h
 
 
 class Laboratory:
@@ -30,7 +30,7 @@ class Laboratory:
             return Measured({}, {}, self._checks())
         solid = template in ("RESIDUE", "CAKE")
         truth = {e: w * DIGEST_G_L for e, w in sample.solid_wt.items()} if solid else sample.liquor_g_l
-        self.icp.elapse(300.0)                  # one cycle
+        self.icp.elapse(300.0)  # one cycle
         if self.icp.hours_since_calibration > CALIBRATED_H:
             self.icp.calibrate()
         dilution = max(max(truth.values(), default=0.0) * 1000.0 / TORCH_MG_L, 1.0)
@@ -58,4 +58,10 @@ class Laboratory:
         blank, icv, ccv = self._rinsed("blank"), self._rinsed("icv"), self._rinsed("ccv")
         worst = max((abs(r - 1.0), r) for r in icv.ratio.values())[1]
         worst_ccv = max((abs(r - 1.0), r) for r in ccv.ratio.values())[1]
-        return {"icv_pct": 100.0 * worst, "ccv_pct": 100.0 * worst_ccv, "blank_loq": 0.0 if blank.passed else 2.0, "ccb_loq": 0.0, "calibration_r": 0.9999}
+        return {
+            "icv_pct": 100.0 * worst,
+            "ccv_pct": 100.0 * worst_ccv,
+            "blank_loq": 0.0 if blank.passed else 2.0,
+            "ccb_loq": 0.0,
+            "calibration_r": 0.9999,
+        }

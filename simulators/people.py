@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 WHO = "scripted operator"
-SETTLE_NS = 60_000_000_000                      # the operator waits a minute of plant time for fan and scrubber
+SETTLE_NS = 60_000_000_000  # the operator waits a minute of plant time for fan and scrubber
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -35,12 +35,20 @@ BRING_UP = (
 class Operator:
     """Looks at the plant once per scan and says what to do. ``tip(lot, kg)`` moves the simulated drums."""
 
-    def __init__(self, batch: str, recipe: str, lot: str, unit: str, tip: Callable[[str, float], None], begin: Callable[[str], None],
-                 formula: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        batch: str,
+        recipe: str,
+        lot: str,
+        unit: str,
+        tip: Callable[[str, float], None],
+        begin: Callable[[str], None],
+        formula: Mapping[str, float] | None = None,
+    ) -> None:
         self.batch, self.recipe, self.lot, self.unit = batch, recipe, lot, unit
         self.tip, self.begin = tip, begin
         self.formula = dict(formula or {})
-        self.first: int | None = None           # plant time (ns) at which the plant was first seen armed
+        self.first: int | None = None  # plant time (ns) at which the plant was first seen armed
         self.started = False
         self._answered: set[str] = set()
 
@@ -54,7 +62,14 @@ class Operator:
         if not self.started and mono - self.first >= SETTLE_NS:
             self.started = True
             self.begin(self.unit)
-            return [Action("batch.start", self.batch, "demonstration batch", {"recipe": self.recipe, "lot": self.lot, "unit": self.unit, "formula": self.formula})]
+            return [
+                Action(
+                    "batch.start",
+                    self.batch,
+                    "demonstration batch",
+                    {"recipe": self.recipe, "lot": self.lot, "unit": self.unit, "formula": self.formula},
+                )
+            ]
         actions: list[Action] = []
         for prompt in prompts:
             if prompt in self._answered:

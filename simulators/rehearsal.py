@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from devices.exchange import Reply
+from gateway.config.models import Config
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.conversation import Conversation
 from gateway.control.image import SECOND, Now
 from gateway.control.machine import ENDED
 from gateway.control.scan import Answer, Command
-from gateway.config.models import Config
-from gateway.protocol import START_MONO, START_UTC
 from gateway.plant import Plant, build
+from gateway.protocol import START_MONO, START_UTC
 from gateway.records.committer import SteppedCommitter
 from gateway.records.store import Store
 from simulators.line import Line

@@ -201,6 +201,11 @@ class Engine:
         assert self.batch is not None
         return [r for r in self.batch.results if r.purpose == purpose]
 
+    def liquor_samples(self) -> int:
+        """How many samples of liquor were drawn from the unit."""
+        assert self.batch is not None
+        return sum(request.stream == self.wiring.unit for request in self.batch.requests.values())
+
     def ask(self, prompt: str, text: str) -> str | None:
         """Ask the operator once; the answer when there is one. An answer other than yes may be asked again after a hold."""
         assert self.batch is not None
@@ -219,8 +224,8 @@ class Engine:
             raise Hold(f"no figure {name} for {self.wiring.unit}")
         return self.wiring.parameters[name]
 
-    def figure(self, name: str) -> float:
-        """What an internal tag shows of the unit's batch: active, metal, acid_target (L)."""
+    def figure(self, name: str) -> float | None:
+        """What an internal tag shows of the unit's batch: active, metal, acid_dosed and acid_target (L); None when it is not known."""
         batch = self.batch
         running = batch is not None and batch.state not in (*ENDED, "IDLE")
         if name == "active":
@@ -228,9 +233,13 @@ class Engine:
         if batch is None or not running:
             return 0.0
         if name == "metal":
-            return float(batch.lot.get("feed_state") == "metal" and any(c.material == "solids" for c in batch.charges)
+            return float((batch.lot.get("feed_state") == "metal" and any(c.material == "solids" for c in batch.charges))
                          or any(run.phase == "DOSE_SOLIDS" and run.state not in ("IDLE", *ENDED) and batch.lot.get("feed_state") == "metal"
                                 for run in batch.steps.values()))
+        if name == "acid_dosed":
+            total = self.wiring.roles.get("acid_total")
+            known = total is not None and self.image.quality[total] & 0xC0000000 == 0
+            return self.image.value[total] - batch.shared.get("acid_start_l", self.image.value[total]) if known and total is not None else None
         computed = batch.control_recipe["computed"]
         strength = batch.control_recipe["formula"].get("acid_strength", 0.0)
         return computed.get("acid", 0.0) / strength if strength else 0.0

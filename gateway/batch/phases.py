@@ -8,14 +8,13 @@ from __future__ import annotations
 from gateway.batch.endpoint import end_point
 from gateway.batch.procedure import Context, Hold, Phase
 
-
 COOL_K_PER_MIN = 2.0                            # faster than the jacket can cool: full cooling, no ramp to wait for
 
 
 class CheckUnit(Phase):
     """The unit is empty, quiet and released by a person before anything is charged."""
 
-    needs = ("level", "lel", "temperature")
+    needs = ("level", "lel", "temperature", "acid_total")
     prove = False
 
     def running(self, ctx: Context) -> bool:
@@ -32,6 +31,7 @@ class CheckUnit(Phase):
         if answer != "yes":
             raise Hold(f"unit not released: {answer}")
         ctx.shared["heel_l"] = max(ctx.value("level"), 0.0)
+        ctx.shared["acid_start_l"] = ctx.value("acid_total")
         return True
 
 
@@ -210,6 +210,7 @@ class ResidueSample(Phase):
         sample = ctx.memory.get("sample")
         if sample is None:
             ctx.memory["sample"] = ctx.plant.request_sample("residue", "residue", {})
+            ctx.shared["residue_sample_l"] = ctx.shared.get("residue_sample_l", 0.0) + ctx.p["volume"]
             return False
         result = ctx.plant.result(sample)
         if result is None:
@@ -428,7 +429,7 @@ class ToBuffer(Phase):
             filtrate = ctx.value("press.filtrate_total") - ctx.shared["filtrate_start_l"]
             ctx.plant.charged("filtrate", filtrate, "L", 0.007 * filtrate, "press.filtrate_total", "out")
             ctx.report["filtrate_l"] = round(filtrate, 1)
-        samples = len(ctx.plant.results("leach-sample")) * ctx.plant.parameter("icp_sample_l")
+        samples = ctx.plant.liquor_samples() * ctx.plant.parameter("icp_sample_l") + ctx.shared.get("residue_sample_l", 0.0)
         ctx.plant.charged("sample", samples, "L", 0.1 * samples, "level", "out")
         heel = max(ctx.value("level"), 0.0) / 100.0 * ctx.plant.parameter("total_volume_l")
         ctx.plant.charged("heel", heel, "L", 2.0, "level", "out")

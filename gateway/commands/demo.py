@@ -50,7 +50,7 @@ class Demo:
     def __init__(self, config: Config, given: argparse.Namespace, data: Path) -> None:
         self.config, self.given, self.data = config, given, data
         self.lockstep = given.speed != 1.0
-        self.sockets = Path(tempfile.mkdtemp(prefix="lagan-"))      # socket paths are short: 107 characters at most
+        self.sockets = Path(tempfile.mkdtemp(prefix="lagan-"))  # socket paths are short: 107 characters at most
         self.people = self.sockets / "people"
         self.batch = "DEMO-1"
         self.processes: list[asyncio.subprocess.Process] = []
@@ -87,8 +87,17 @@ class Demo:
 
     async def _spawn(self, command: str, *arguments: str, log: str = "") -> None:
         with (self.data / f"{log or command}.log").open("ab") as out:
-            process = await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway.cli", command, *arguments, stdout=out, stderr=out,
-                                                           stdin=asyncio.subprocess.DEVNULL, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "gateway.cli",
+                command,
+                *arguments,
+                stdout=out,
+                stderr=out,
+                stdin=asyncio.subprocess.DEVNULL,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
         self.processes.append(process)
 
     async def _appears(self, path: Path) -> None:
@@ -103,8 +112,14 @@ class Demo:
         from simulators.people import Operator
 
         errands: list[tuple[str, dict[str, Any]]] = []
-        operator = Operator(self.batch, self.given.recipe, self.given.lot, self.given.unit,
-                            lambda lot, kg: errands.append(("tip", {"lot": lot, "mass_kg": kg})), lambda unit: errands.append(("begin", {"unit": unit})))
+        operator = Operator(
+            self.batch,
+            self.given.recipe,
+            self.given.lot,
+            self.given.unit,
+            lambda lot, kg: errands.append(("tip", {"lot": lot, "mass_kg": kg})),
+            lambda unit: errands.append(("begin", {"unit": unit})),
+        )
         status = await plant.ask("status")
         self.first_mono = status["mono_ns"]
         with Screen(self.config, self.given.unit, quiet=self.given.json) as screen:
@@ -112,7 +127,9 @@ class Demo:
                 status = await plant.ask("status")
                 screen.show(status)
                 unit = status["units"].get(self.given.unit, {})
-                for action in operator.look(status["armed"], status["mono_ns"], unit.get("prompts", {}), unit.get("formula", {}).get("charge_mass", 0.0)):
+                for action in operator.look(
+                    status["armed"], status["mono_ns"], unit.get("prompts", {}), unit.get("formula", {}).get("charge_mass", 0.0)
+                ):
                     for what, body in errands:
                         await tell(self.people, what, **body)
                     errands.clear()

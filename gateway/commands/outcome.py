@@ -12,8 +12,9 @@ VERSION = 1
 _KEYS = ("in_kg", "liquor_kg", "cake_kg", "samples_kg", "losses_kg", "heel_kg", "leach_extraction", "recovery", "closure")
 
 
-def outcome(config: Config, data: Path | None, batch: str, state: str, plant_s: float, wall_s: float, truth: dict[str, Any],
-            journal: Any = None) -> dict[str, Any]:
+def outcome(
+    config: Config, data: Path | None, batch: str, state: str, plant_s: float, wall_s: float, truth: dict[str, Any], journal: Any = None
+) -> dict[str, Any]:
     """What came of a batch. ``data``: where its journal is; ``journal``: an open one instead (a rehearsal without a directory)."""
     from gateway.commands.records import write_report
     from gateway.records.journal import read
@@ -27,6 +28,13 @@ def outcome(config: Config, data: Path | None, batch: str, state: str, plant_s: 
         record = str(path) if write_report(config, data, batch, path) else ""
     balance = next((s.entry.elements for s in reversed(entries) if isinstance(s.entry, Balance) and s.entry.batch == batch), {})
     return {
-        "version": VERSION, "state": state, "batch": batch, "plant_seconds": round(plant_s, 3), "wall_seconds": round(wall_s, 3), "journal_head": head,
-        "record": record, "balance": balance, "truth": {e: {k: row[k] for k in _KEYS} for e, row in truth.items()},
+        "version": VERSION,
+        "state": state,
+        "batch": batch,
+        "plant_seconds": round(plant_s, 3),
+        "wall_seconds": round(wall_s, 3),
+        "journal_head": head,
+        "record": record,
+        "balance": balance,
+        "truth": {e: {k: row[k] for k in _KEYS} for e, row in truth.items()},
     }

@@ -34,7 +34,6 @@ def run(given: argparse.Namespace) -> int:
 
 async def _run(config: object, given: argparse.Namespace) -> None:
     from gateway.config.models import Config
-    from gateway.control.image import Now
     from gateway.door import Door
     from gateway.lockstep import Lockstep
     from gateway.plant import build

@@ -83,7 +83,14 @@ def write_report(config: Config, data: Path, batch: str, out: Path) -> bool:
 def roles_of(config: Config, unit: str) -> dict[str, str]:
     """Which tags of the unit the plots of a record show."""
     roles = config.units[unit].roles
-    wanted = {"temperature": "temperature", "setpoint": "temperature_sp", "ph": "ph", "acid_total": "acid_total", "acid_rate": "acid_flow", "lel": "lel"}
+    wanted = {
+        "temperature": "temperature",
+        "setpoint": "temperature_sp",
+        "ph": "ph",
+        "acid_total": "acid_total",
+        "acid_rate": "acid_flow",
+        "lel": "lel",
+    }
     return {plot: roles[role] for plot, role in wanted.items() if role in roles}
 
 
@@ -98,7 +105,7 @@ def belongs_to(config: Config, unit: str) -> Callable[[str], bool]:
     return lambda name: name in names or name.partition(".")[0] in names or name.partition("/")[0] in names
 
 
-def _record(given: argparse.Namespace):  # noqa: ANN202
+def _record(given: argparse.Namespace):
     config = config_of(given.config)
     record = _read_record(config, given.data, given.batch) if config is not None else None
     if record is None and config is not None:
@@ -106,7 +113,7 @@ def _record(given: argparse.Namespace):  # noqa: ANN202
     return record
 
 
-def _read_record(config: Config, data: Path, batch: str):  # noqa: ANN202
+def _read_record(config: Config, data: Path, batch: str):
     from gateway.records.journal import read
     from gateway.records.report import batch_list as listed
     from gateway.records.report import batch_record
@@ -122,12 +129,12 @@ class _Journal:
     def __init__(self, data: Path, read: Callable[..., object]) -> None:
         self._data, self._read = data, read
 
-    def read(self, after: int = 0):  # noqa: ANN202
+    def read(self, after: int = 0):
         """The entries after a sequence number."""
         return self._read(self._data, after)
 
     @property
-    def head(self):  # noqa: ANN202
+    def head(self):
         """Head of the chain as it stands."""
         from gateway.records.store import Head
         from gateway.records.verify import verify

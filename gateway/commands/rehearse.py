@@ -26,7 +26,9 @@ def rehearse(given: argparse.Namespace) -> int:
     from gateway.records.store import MemoryJournal
     from simulators.rehearsal import Run
 
-    missing = f"recipe {given.recipe!r}" if given.recipe not in config.recipes else f"lot {given.lot!r}" if given.lot not in config.lots else ""
+    missing = (
+        f"recipe {given.recipe!r}" if given.recipe not in config.recipes else f"lot {given.lot!r}" if given.lot not in config.lots else ""
+    )
     if missing:
         print(f"no {missing} in the configuration", file=sys.stderr)
         return 2

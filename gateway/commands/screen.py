@@ -12,8 +12,15 @@ from rich.table import Table
 
 from gateway.config.models import Config
 
-_SHOWN = (("temperature", "T", "degC", 1), ("ph", "pH", "", 2), ("orp", "ORP", "mV", 0), ("level", "level", "%", 1), ("acid_total", "acid", "L", 2),
-          ("lel", "H2", "%LEL", 1), ("agitator_speed", "agitator", "rpm", 0))
+_SHOWN = (
+    ("temperature", "T", "degC", 1),
+    ("ph", "pH", "", 2),
+    ("orp", "ORP", "mV", 0),
+    ("level", "level", "%", 1),
+    ("acid_total", "acid", "L", 2),
+    ("lel", "H2", "%LEL", 1),
+    ("agitator_speed", "agitator", "rpm", 0),
+)
 EVERY_S = 0.25
 LINE_S = 10.0
 
@@ -70,7 +77,9 @@ class Screen:
         table.add_column(style="dim")
         table.add_column()
         table.add_row("plant time", f"{hours:.2f} h at {speed:.0f} times real time, {status['scans']} scans")
-        table.add_row("batch", f"{unit.get('batch', '-')} {unit.get('state', '')} ({unit.get('done', 0)} of {unit.get('of', 0)} steps done)")
+        table.add_row(
+            "batch", f"{unit.get('batch', '-')} {unit.get('state', '')} ({unit.get('done', 0)} of {unit.get('of', 0)} steps done)"
+        )
         table.add_row("recipe, lot", f"{unit.get('recipe', '-')}, {unit.get('lot', '-')}")
         table.add_row("now", ", ".join(f"{s['step']} ({s['phase']}) {s['state']}" for s in unit.get("steps", ())) or "-")
         values = unit.get("values", {})
@@ -91,9 +100,17 @@ class Screen:
             table.add_column(head, justify="right")
         for element, row in result["balance"].items():
             true = result["truth"].get(element, {})
-            table.add_row(element, f"{row['in_kg']:.3f} ± {row['u_in_kg']:.3f}", f"{100 * row['leach_extraction']:.2f} ± {100 * row['u_leach_extraction']:.2f}",
-                          f"{100 * row['recovery']:.2f} ± {100 * row['u_recovery']:.2f}", f"{row['closure']:.4f} ± {row['u_closure']:.4f}",
-                          f"{100 * true.get('leach_extraction', float('nan')):.2f}", f"{100 * true.get('recovery', float('nan')):.2f}")
+            table.add_row(
+                element,
+                f"{row['in_kg']:.3f} ± {row['u_in_kg']:.3f}",
+                f"{100 * row['leach_extraction']:.2f} ± {100 * row['u_leach_extraction']:.2f}",
+                f"{100 * row['recovery']:.2f} ± {100 * row['u_recovery']:.2f}",
+                f"{row['closure']:.4f} ± {row['u_closure']:.4f}",
+                f"{100 * true.get('leach_extraction', float('nan')):.2f}",
+                f"{100 * true.get('recovery', float('nan')):.2f}",
+            )
         console.print(table)
-        console.print(f"{result['plant_seconds'] / 3600:.2f} h of plant time in {result['wall_seconds']:.0f} s; ± is one standard uncertainty")
+        console.print(
+            f"{result['plant_seconds'] / 3600:.2f} h of plant time in {result['wall_seconds']:.0f} s; ± is one standard uncertainty"
+        )
         console.print(f"record: {result['record']}", soft_wrap=True)

@@ -117,6 +117,7 @@ class Derived(Model):
     of: str
     window_s: Seconds = 60.0
     range: tuple[float, float] | None = None
+    reset: Name | None = None                   # a total begins at 0 with every batch of this unit
 
 
 # --- units.yaml --------------------------------------------------------------------------------------------------

@@ -135,6 +135,7 @@ LOT_FIGURES: dict[str, str] = {
 BATCH_FIGURES: dict[str, str] = {
     "active": "1",                      # a batch owns the unit
     "metal": "1",                       # metallic feed was charged and the tank has not been emptied since
+    "acid_dosed": "L",                  # by the meter's own counter since the batch began; a restart does not lose it
     "acid_target": "L",                 # acid volume of the running recipe; 0 without one
 }
 LOOP_FIGURES = ("sp", "ramped", "out")

@@ -23,7 +23,7 @@ class _Entry(msgspec.Struct, frozen=True, tag_field="kind", omit_defaults=True, 
     """Base of all entries; the tag is the snake_case name under which it is stored."""
 
 
-class ServiceStarted(_Entry, tag="service_started"):
+class ServiceStarted(_Entry, tag="service_started", frozen=True):
     """The plant process came up. ``recovered``: batches that were running and are HELD now."""
 
     version: str
@@ -34,13 +34,13 @@ class ServiceStarted(_Entry, tag="service_started"):
     clock: str = "unknown"                      # time source status
 
 
-class ServiceStopped(_Entry, tag="service_stopped"):
+class ServiceStopped(_Entry, tag="service_stopped", frozen=True):
     """The plant process went down in order."""
 
     reason: str
 
 
-class CommandReceived(_Entry, tag="command"):
+class CommandReceived(_Entry, tag="command", frozen=True):
     """A command by a person or a program, and what became of it."""
 
     verb: str
@@ -54,7 +54,7 @@ class CommandReceived(_Entry, tag="command"):
     key: str = ""                               # idempotency key
 
 
-class BatchCreated(_Entry, tag="batch_created"):
+class BatchCreated(_Entry, tag="batch_created", frozen=True):
     """A batch with its frozen control recipe, lot and computed amounts."""
 
     batch: str
@@ -66,7 +66,7 @@ class BatchCreated(_Entry, tag="batch_created"):
     who: str
 
 
-class BatchState(_Entry, tag="batch_state"):
+class BatchState(_Entry, tag="batch_state", frozen=True):
     """The procedural state of a batch changed (ISA-88)."""
 
     batch: str
@@ -76,7 +76,7 @@ class BatchState(_Entry, tag="batch_state"):
     who: str = ""
 
 
-class StepState(_Entry, tag="step_state"):
+class StepState(_Entry, tag="step_state", frozen=True):
     """A step of the procedure changed state; ``stage`` is the phase's own place inside the state."""
 
     batch: str
@@ -91,7 +91,7 @@ class StepState(_Entry, tag="step_state"):
     shared: dict[str, Any] = {}                 # what the batch needs, likewise
 
 
-class LoopMode(_Entry, tag="loop_mode"):
+class LoopMode(_Entry, tag="loop_mode", frozen=True):
     """Mode, setpoint or owner of a loop changed."""
 
     loop: str
@@ -105,7 +105,7 @@ class LoopMode(_Entry, tag="loop_mode"):
     cause: str = ""
 
 
-class OutputChanged(_Entry, tag="output"):
+class OutputChanged(_Entry, tag="output", frozen=True):
     """A discrete or program-set output got a new wanted value or owner (moves inside AUTO are not entries)."""
 
     tag: str
@@ -116,7 +116,7 @@ class OutputChanged(_Entry, tag="output"):
     batch: str = ""
 
 
-class WriteFailed(_Entry, tag="write"):
+class WriteFailed(_Entry, tag="write", frozen=True):
     """A write did not end accepted and verified."""
 
     tag: str
@@ -126,7 +126,7 @@ class WriteFailed(_Entry, tag="write"):
     detail: str = ""
 
 
-class InterlockChanged(_Entry, tag="interlock"):
+class InterlockChanged(_Entry, tag="interlock", frozen=True):
     """An interlock tripped, cleared, was reset, bypassed, or its bypass ended."""
 
     interlock: str
@@ -140,7 +140,7 @@ class InterlockChanged(_Entry, tag="interlock"):
     inputs: dict[str, list[Any]] = {}           # name -> [value, quality name]
 
 
-class AlarmChanged(_Entry, tag="alarm"):
+class AlarmChanged(_Entry, tag="alarm", frozen=True):
     """An alarm went from one ISA-18.2 state to another."""
 
     alarm: str
@@ -153,7 +153,7 @@ class AlarmChanged(_Entry, tag="alarm"):
     why: str = ""
 
 
-class DeviceChanged(_Entry, tag="device"):
+class DeviceChanged(_Entry, tag="device", frozen=True):
     """A device was lost or regained."""
 
     device: str
@@ -161,7 +161,7 @@ class DeviceChanged(_Entry, tag="device"):
     detail: str = ""
 
 
-class Prompted(_Entry, tag="prompt"):
+class Prompted(_Entry, tag="prompt", frozen=True):
     """A question to the operator, or its answer."""
 
     batch: str
@@ -172,7 +172,7 @@ class Prompted(_Entry, tag="prompt"):
     who: str = ""
 
 
-class Charged(_Entry, tag="charged"):
+class Charged(_Entry, tag="charged", frozen=True):
     """A mass or volume that went into or out of the unit, with its standard uncertainty.
 
     ``material``: solids | water | acid | peroxide | base | base_fine | wash | liquor | filtrate | cake | sample | heel
@@ -188,7 +188,7 @@ class Charged(_Entry, tag="charged"):
     direction: str = "in"                       # in | out
 
 
-class SampleRequested(_Entry, tag="sample"):
+class SampleRequested(_Entry, tag="sample", frozen=True):
     """The ICP was asked for an analysis."""
 
     batch: str
@@ -198,7 +198,7 @@ class SampleRequested(_Entry, tag="sample"):
     context: dict[str, float] = {}              # figures at the time of the request (minutes, volume_l)
 
 
-class IcpResult(_Entry, tag="icp_result"):
+class IcpResult(_Entry, tag="icp_result", frozen=True):
     """An ICP result as received, with its QC."""
 
     sample: str
@@ -215,7 +215,7 @@ class IcpResult(_Entry, tag="icp_result"):
     context: dict[str, float] = {}              # figures at the time the sample was taken (volume, mass)
 
 
-class Balance(_Entry, tag="balance"):
+class Balance(_Entry, tag="balance", frozen=True):
     """The balance per element at the end of a batch: what ``batch.balance`` computed, and from what."""
 
     batch: str
@@ -223,7 +223,7 @@ class Balance(_Entry, tag="balance"):
     inputs: dict[str, Any] = {}
 
 
-class Note(_Entry, tag="note"):
+class Note(_Entry, tag="note", frozen=True):
     """Something worth keeping: a deviation, a skipped scan, a clock step."""
 
     text: str

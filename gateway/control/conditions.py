@@ -155,7 +155,7 @@ def _check_calls(tree: Tree[Token] | Token) -> None:
         name, arguments = str(node.children[0]), node.children[1:]
         if name not in _FUNCTIONS:
             raise ConditionError(f"no function {name!r}; there are {', '.join(sorted(_FUNCTIONS))}", node.meta.column)
-        if _FUNCTIONS[name] == 1 and len(arguments) != 1 or _FUNCTIONS[name] == 2 and len(arguments) < 2:
+        if (_FUNCTIONS[name] == 1 and len(arguments) != 1) or (_FUNCTIONS[name] == 2 and len(arguments) < 2):
             raise ConditionError(f"{name} takes {'one argument' if _FUNCTIONS[name] == 1 else 'two or more arguments'}", node.meta.column)
         if name in ("good", "bad", "usable") and getattr(arguments[0], "data", "") != "name":
             raise ConditionError(f"{name} takes one tag", node.meta.column)

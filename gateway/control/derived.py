@@ -26,6 +26,7 @@ class DerivedRow(msgspec.Struct, frozen=True, kw_only=True):
     per_s: float = 1.0                          # what one unit of ``of`` means per second, for totals
     low: float | None = None
     high: float | None = None
+    reset: str = ""                             # unit whose batches begin the total anew
 
 
 class Derived:
@@ -115,6 +116,10 @@ class Derived:
         self.sums = [0.0, 0.0, 0.0, 0.0]
         for t, y in self.points:
             self._sum(t, y, 1.0)
+
+    def restart(self) -> None:
+        """Begin a total at 0."""
+        self.total = 0.0
 
     def _forget(self) -> None:
         self.points.clear()

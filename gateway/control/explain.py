@@ -18,11 +18,21 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
         return _interlock(scan, name, now)
     if name in parts.alarms.by_name:
         item = parts.alarms.by_name[name]
-        return {"alarm": name, "state": item.state, "priority": item.row.priority, "cause": item.row.cause,
-                "consequence": item.row.consequence, "action": item.row.action}
+        return {
+            "alarm": name,
+            "state": item.state,
+            "priority": item.row.priority,
+            "cause": item.row.cause,
+            "consequence": item.row.consequence,
+            "action": item.row.action,
+        }
     i = parts.image.index[name]
-    reading = {"tag": name, "value": parts.image.value[i], "quality": quality_name(parts.image.quality[i]),
-               "age_s": round((now.mono - parts.image.seen[i]) / SECOND, 3) if parts.image.seen[i] else None}
+    reading = {
+        "tag": name,
+        "value": parts.image.value[i],
+        "quality": quality_name(parts.image.quality[i]),
+        "age_s": round((now.mono - parts.image.seen[i]) / SECOND, 3) if parts.image.seen[i] else None,
+    }
     return reading | (_output(scan, name, i) if i in parts.outputs.by_tag else {})
 
 
@@ -33,10 +43,17 @@ def _output(scan: Scan, name: str, tag: int) -> dict[str, Any]:
     good = parts.image.quality[rb] & 0xC0000000 == 0
     frees = [_frees(scan, row) for row in item.blocked]
     return {
-        "wanted": item.loop if item.owner == "loop" else item.wanted, "commanded": item.commanded,
-        "read_back": parts.image.value[rb] if good else None, "read_back_from": parts.image.names[rb],
-        "owner": item.owner, "because": item.cause, "state": item.state, "blocked_by": list(item.blocked), "would_free_it": frees,
-        "since_utc_ns": item.sent_utc or None, "safe": item.row.safe,
+        "wanted": item.loop if item.owner == "loop" else item.wanted,
+        "commanded": item.commanded,
+        "read_back": parts.image.value[rb] if good else None,
+        "read_back_from": parts.image.names[rb],
+        "owner": item.owner,
+        "because": item.cause,
+        "state": item.state,
+        "blocked_by": list(item.blocked),
+        "would_free_it": frees,
+        "since_utc_ns": item.sent_utc or None,
+        "safe": item.row.safe,
     }
 
 
@@ -54,15 +71,33 @@ def _frees(scan: Scan, row: str) -> str:
 def _loop(scan: Scan, name: str) -> dict[str, Any]:
     loop = scan.parts.loops[name]
     row = loop.row
-    return {"loop": name, "kind": row.kind, "mode": loop.mode, "sp": loop.sp, "following": loop.ramped, "out": loop.out,
-            "pv": None if row.pv is None else scan.parts.image.value[row.pv], "owner": loop.owner, "because": loop.cause,
-            "limited_by": loop.limited_by or None, "terms": dict(zip(("p", "i", "d"), loop.pid.terms, strict=True))}
+    return {
+        "loop": name,
+        "kind": row.kind,
+        "mode": loop.mode,
+        "sp": loop.sp,
+        "following": loop.ramped,
+        "out": loop.out,
+        "pv": None if row.pv is None else scan.parts.image.value[row.pv],
+        "owner": loop.owner,
+        "because": loop.cause,
+        "limited_by": loop.limited_by or None,
+        "terms": dict(zip(("p", "i", "d"), loop.pid.terms, strict=True)),
+    }
 
 
 def _interlock(scan: Scan, name: str, now: Now) -> dict[str, Any]:
     item = scan.parts.interlocks.by_name[name]
     truth = {True: "true", False: "false", None: "unknown"}[item.truth]
-    return {"interlock": name, "unit": item.row.unit, "cause_is": truth, "tripped": item.tripped, "active": item.active,
-            "first_out": item.first_out, "description": item.row.description,
-            "bypassed_for_s": max(item.bypass_until - now.utc, 0) // SECOND if item.bypass_until else None, "bypassed_by": item.bypass_by or None,
-            "forces": {scan.parts.image.names[tag]: value for tag, value in item.row.effects.items()}}
+    return {
+        "interlock": name,
+        "unit": item.row.unit,
+        "cause_is": truth,
+        "tripped": item.tripped,
+        "active": item.active,
+        "first_out": item.first_out,
+        "description": item.row.description,
+        "bypassed_for_s": max(item.bypass_until - now.utc, 0) // SECOND if item.bypass_until else None,
+        "bypassed_by": item.bypass_by or None,
+        "forces": {scan.parts.image.names[tag]: value for tag, value in item.row.effects.items()},
+    }

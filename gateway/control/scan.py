@@ -206,6 +206,9 @@ class Scan:
         batch = getattr(entry, "batch", "")
         if isinstance(entry, BatchCreated):
             self.parts.units[entry.unit].apply(entry, now)
+            for derived in self.parts.derived:
+                if derived.row.reset == entry.unit:
+                    derived.restart()
         elif batch:
             for unit in self.parts.units.values():
                 if unit.batch is not None and unit.batch.id == batch:

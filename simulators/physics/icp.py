@@ -150,6 +150,9 @@ class Icp:
             detection = DETECTION_MG_L[e]
             relative = sqrt(spread**2 / len(values) + (mean * p.dilution_rsd) ** 2 + (mean * p.drift_per_h) ** 2 + (detection / 3.0) ** 2)
             u[e] = relative * factor
+            if e == "B":                        # what the correction leaves of iron's line may all be there, or none of it
+                left = p.iron_on_boron * (1.0 - p.correction) * sum(readings["Fe"]) / len(readings["Fe"])
+                u[e] = sqrt(relative**2 + left**2) * factor
             intensity[e] = mean * self._believed[e]
             if mean > p.linear_to_mg_l:
                 flags.append(f"{e} over range")

@@ -22,6 +22,17 @@ def sources(draft: Draft) -> Iterator[Fault]:
             yield draft.unknown(("derived", name, "of"), model.of, draft.value_names(), "tag")
 
 
+def resets(draft: Draft) -> Iterator[Fault]:
+    """Only a total begins anew, and with the batches of a unit that exists."""
+    for name, model in draft.derived.items():
+        if model.reset is None:
+            continue
+        if model.reset not in draft.declared["units"]:
+            yield draft.unknown(("derived", name, "reset"), model.reset, draft.declared["units"], "unit")
+        elif model.kind != "total":
+            yield draft.fault(("derived", name, "reset"), f"{model.reset!r}: a {model.kind} has nothing to begin anew")
+
+
 def order(draft: Draft) -> Iterator[Fault]:
     """A derived tag uses only derived tags above it, so there is no circle and one pass computes all."""
     above: set[str] = set()

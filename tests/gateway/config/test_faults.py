@@ -275,8 +275,9 @@ OUTPUTS = [
 DERIVED = [
     Mistake("tags.yaml", "kind: total, of: FIT-201", "kind: total, of: FIT-209", "unknown tag 'FIT-209'"),
     Mistake("tags.yaml", "kind: total, of: FIT-201", "kind: total, of: FQI-201", "is made from itself"),
+    Mistake("tags.yaml", "kind: total, of: FIT-201", "kind: total, of: FIT-201, reset: R-109", "R-109"),
     Mistake(
-        "tags.yaml", "unit: m3, kind: total, of: FIT-201", "unit: kg, kind: total, of: FIT-201", "the total of FIT-201 (m3/h) stands in m3"
+        "tags.yaml", "unit: L, kind: total, of: FIT-201", "unit: kg, kind: total, of: FIT-201", "the total of FIT-201 (m3/h) stands in m3"
     ),
     Mistake("tags.yaml", "unit: K/min, kind: rate", "unit: degC, kind: rate", "per minute", "  TR-10{n}1"),
     Mistake(
