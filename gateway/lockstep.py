@@ -10,7 +10,7 @@ import asyncio
 from pathlib import Path
 
 from gateway.control.image import Now
-from gateway.protocol import DONE, TICK
+from gateway.protocol import DONE, TICK, stay_awake
 from gateway.runtime import Runtime
 from gateway.ticker import SteppedClock
 
@@ -25,6 +25,7 @@ class Lockstep:
         """Serve ticks until the simulator goes away or the runtime stops."""
         reader, writer = await asyncio.open_unix_connection(str(self.path))
         runtime = self.runtime
+        awake = asyncio.create_task(stay_awake())
         try:
             while not runtime.stopping.is_set():
                 try:
@@ -41,4 +42,5 @@ class Lockstep:
                     await link.drain()
                 writer.write(DONE)
         finally:
+            awake.cancel()
             writer.close()

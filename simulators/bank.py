@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from devices.codec import INTEGER_RANGES, decode, encode, encode_text, packer, raw
@@ -30,7 +30,7 @@ class Bank:
     """One simulated device. ``timeout_s``: its watchdog (None: as the profile says); ``comm_loss``: point -> action as set in it.
 
     ``expired``: the watchdog has run out and no request has fed it since. ``silent`` and ``delay_s`` are wire faults that a
-    server in front of the bank honours: it does not answer, or answers so much later.
+    server in front of the bank honours: it does not answer, or answers so much later. ``written``: writes that were asked for.
     """
 
     def __init__(self, profile: Profile, unit_id: int | None = None, timeout_s: float | None = None,
@@ -42,6 +42,7 @@ class Bank:
         self.delay_s = 0.0
         self.answered = 0
         self.refused = 0
+        self.written = 0
         self._points = {point.name: point for point in profile.points}
         self._memory = tables_of(profile)
         self._reads = {function: self._memory[table] for function, table in _read_tables(profile).items()}
@@ -57,6 +58,7 @@ class Bank:
         self._actions = {name: CommLoss(action) for name, action in actions.items()}
         self._presets = dict(watchdog.presets) if watchdog else {}
         self._shown: dict[str, float] = {}
+        self._commands: dict[str, list[int]] = {point.name: [] for point in profile.points if point.sequences}
         self._fast = {point.name: (pack, *self._memory[point.table].at(point.address), 2 * point.width)
                       for point in profile.points
                       if point.access is Access.READ and point.bit is None and point.table not in _BITS
@@ -81,6 +83,7 @@ class Bank:
             return Reply(request, exception=known if type(known) is int else ILLEGAL_VALUE)
         if not isinstance(request, Write):
             raise TypeError(f"{self.profile.name} speaks Modbus, not {type(request).__name__}")
+        self.written += 1
         exception = self._write(request, now)
         self.answered += exception is None
         self.refused += exception is not None
@@ -92,8 +95,11 @@ class Bank:
             return
         self.expired = True
         for name, action in self._actions.items():
-            if action is not CommLoss.HOLD:
-                self.set(name, self._safe_value(name, action))
+            if action is CommLoss.HOLD:
+                continue
+            self.set(name, self._safe_value(name, action))
+            if name in self._commands:
+                self._commands[name].append(self.raw(name))
 
     # ---------------------------------------------------------------------------------------------- the device's side
     def set(self, name: str, value: float) -> None:
@@ -159,6 +165,14 @@ class Bank:
         point = self._points[name]
         return int(raw(point, self.profile.order, self._memory[point.table].words(point.address, point.width)))
 
+    def words(self, name: str) -> Sequence[int]:
+        """Every word that was written to a command point since it was last asked, oldest first (a start sequence is several)."""
+        heard = self._commands[name]
+        if not heard:
+            return ()
+        self._commands[name] = []
+        return heard
+
     def put_raw(self, name: str, number: int) -> None:
         """Set the number in a point's registers before scale and offset (a status word)."""
         point = self._points[name]
@@ -200,6 +214,9 @@ class Bank:
         if any(not self._takes(p, request.values[p.address - request.address:p.address - request.address + p.width]) for p in points):
             return ILLEGAL_VALUE
         memory.put(request.address, request.values)
+        for point in points:
+            if point.name in self._commands:
+                self._commands[point.name].append(request.values[point.address - request.address])
         if self._fed_by == "write" and (self._feeder is None or any(point.name == self._feeder for point in points)):
             self._fed_at = now
             self.expired = False

@@ -13,7 +13,7 @@ Source: the state and status tables of the instruments' profiles (``devices/inst
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from devices.instruments import hamilton_arc, honeywell_xnx, sensepoint_xrl, vegapuls_c21
 
@@ -30,12 +30,9 @@ class Bank(Protocol):
     def set(self, name: str, value: float, /) -> None: ...
     def raw(self, name: str, /) -> int: ...
 
-
-@runtime_checkable
-class Remembers(Protocol):
-    """A bank that keeps every word written to a point since it was last asked, oldest first."""
-
-    def words(self, name: str, /) -> Sequence[int]: ...
+    def words(self, name: str, /) -> Sequence[int]:
+        """Every word written to a command point since it was last asked, oldest first."""
+        ...
 
 
 class Behaviour(Protocol):
@@ -46,11 +43,11 @@ class Behaviour(Protocol):
 
 # ------------------------------------------------------------------------------------------------------------- drives
 class Acs580:
-    """ABB drive. Measured: ``rpm``, ``kw``, ``trip`` (1 while the cause lasts). ``full_rpm``: shaft speed at 100 % (46.01).
+    """ABB drive. Measured: ``rpm``, ``kw``, ``trip`` (1 while the cause lasts), ``panel_reset`` (somebody presses reset at the drive).
+
+    ``full_rpm``: shaft speed at 100 % (46.01).
 
     State by what a control word says: off1 (bit 0 low: ramp to a stop), on (0x0477), run (0x047F), emergency (OFF2 or OFF3 low).
-    A bank that remembers only the last word cannot tell a proper start from a naked 0x047F; then the words between are
-    taken as heard.
     """
 
     TABLE: Mapping[str, Mapping[str, str]] = {
@@ -68,10 +65,12 @@ class Acs580:
         self._word = 0
 
     def step(self, bank: Bank, measured: Mapping[str, float], dt_s: float) -> dict[str, float]:
-        for word in _heard(bank, "run", self._word):
+        for word in bank.words("run"):
             self._hear(word, cause=measured.get("trip", 0.0) != 0)
         if measured.get("trip", 0.0) != 0:
             self.state = "tripped"
+        elif self.state == "tripped" and measured.get("panel_reset", 0.0) != 0:
+            self.state = "inhibited"
         setpoint = bank.get("speed_sp") if self.state == "running" else 0.0
         self._report(bank, measured, setpoint)
         return {"enable": float(self.state == "running"), "speed_pct": setpoint, "speed_rpm": setpoint * self.full_rpm / 100}
@@ -99,15 +98,6 @@ def _event(word: int) -> str:
     if not word & 1:
         return "off1"
     return "run" if word & 0x78 == 0x78 else "on"
-
-
-def _heard(bank: Bank, name: str, last: int) -> Sequence[int]:
-    if isinstance(bank, Remembers):
-        return bank.words(name)
-    word = bank.raw(name)
-    if word == START[-1] and last != word:
-        return START
-    return (word,) if word != last else ()
 
 
 class Grundfos:

@@ -31,9 +31,9 @@ SAMPLE_L = {"LIQUOR": 0.05, "RESIDUE": 0.5, "CAKE": 0.2, "QC": 0.0}
 
 # Endings of variable names and the unit they stand for; the longest ending that fits counts.
 SUFFIXES = {
-    "_c": "degC", "_l_min": "L/min", "_m3_h": "m3/h", "_kg_m3": "kg/m3", "_kg": "kg", "_kg_min": "kg/min", "_pct_lel": "%LEL", "lel_pct": "%LEL",
-    "_pct": "%", "_rpm": "rpm", ".rpm": "rpm", "_kw": "kW", ".kw": "kW", "_mv": "mV", "_mbar": "mbar", "_bar": "bar", "_m": "m", "_l": "L", "ph": "pH",
-    "_ntu": "NTU", "_ms_cm": "mS/cm", "_mg_nm3": "mg/Nm3", "_ppm": "ppm",
+    "_c": "degC", "_l_min": "L/min", "_m3_h": "m3/h", "_kg_m3": "kg/m3", "_kg": "kg", "_kg_min": "kg/min", "_pct_lel": "%LEL",
+    "lel_pct": "%LEL", "_pct": "%", "_rpm": "rpm", ".rpm": "rpm", "_kw": "kW", ".kw": "kW", "_mv": "mV", "_mbar": "mbar", "_bar": "bar",
+    "_m": "m", "_l": "L", "ph": "pH", "_ntu": "NTU", "_ms_cm": "mS/cm", "_mg_nm3": "mg/Nm3", "_ppm": "ppm",
 }
 
 # What a behaviour calls the measured value of a point, and by how much it is scaled from the point's unit.
@@ -86,14 +86,15 @@ class Line:
             if profile.protocol != "modbus":
                 continue
             self.banks[name] = Bank(profile, device.unit_id, device.timeout_s, device.comm_loss)
-            inside = behaviour(device.profile, **({"full_rpm": FULL_RPM.get(name, 2900.0)} if device.profile in ("abb_acs580", "grundfos_cim") else {}))
+            settings = {"full_rpm": FULL_RPM.get(name, 2900.0)} if device.profile in ("abb_acs580", "grundfos_cim") else {}
+            inside = behaviour(device.profile, **settings)
             if inside is not None:
                 self.behaviours[name], self.measured[name] = inside, {}
-        self._groups: dict[float, list[_Seen]] = {}
+        self.groups: dict[float, list[_Seen]] = {}
         self._switches: list[_Seen] = []
         for i, tag in enumerate(config.simulation.senses):
             self._wire_sense(i, tag)
-        self._clocks = {period_s: period_s for period_s in self._groups}      # all of it is shown in the first step
+        self.clocks = {period_s: period_s for period_s in self.groups}      # all of it is shown in the first step
         self._moved: list[tuple[int, Callable[[], float], float, float]] = []
         self._asked: list[tuple[int, str, str, float, float]] = []
         for tag, variable in config.simulation.actuators.items():
@@ -111,7 +112,8 @@ class Line:
     # --- wiring -------------------------------------------------------------------------------------------------
     def _wire_sense(self, i: int, name: str) -> None:
         model, tag = self.config.simulation.senses[name], self.config.tags[name]
-        assert tag.device is not None and tag.point is not None
+        assert tag.device is not None
+        assert tag.point is not None
         profile = self.config.devices[tag.device].profile
         if (profile, tag.point) in _OWN:
             return
@@ -130,7 +132,7 @@ class Line:
             self._switches.append(_Seen(index, None, gain, offset, put, measured, key))
             return
         sense = Sense(self._parameters(model), self.seed * 1_000_003 + i)
-        self._groups.setdefault(self._period(tag), []).append(_Seen(index, sense, gain, offset, put, measured, key))
+        self.groups.setdefault(self._period(tag), []).append(_Seen(index, sense, gain, offset, put, measured, key))
 
     def _parameters(self, model: SenseModel) -> SenseParameters:
         """The instrument kind's defaults, with what the configuration says otherwise."""
@@ -143,7 +145,8 @@ class Line:
 
     def _sort_behaviours(self) -> tuple[list[str], list[str]]:
         """Transmitters, whose registers are read once a second at most, and devices that move something."""
-        quick = {device for _, device, _, _, _ in self._asked} | {name for name, d in self.config.devices.items() if d.profile == "promass_300"}
+        quick = {device for _, device, _, _, _ in self._asked}
+        quick |= {name for name, d in self.config.devices.items() if d.profile == "promass_300"}
         return [name for name in self.behaviours if name not in quick], [name for name in self.behaviours if name in quick]
 
     def _to_point(self, variable: str, span: Any, tag: Tag) -> tuple[float, float]:
@@ -158,7 +161,8 @@ class Line:
     def _point_line(self, tag: Tag) -> tuple[float, float]:
         if tag.span is not None:
             return _line(tag.span)
-        assert tag.device is not None and tag.point is not None
+        assert tag.device is not None
+        assert tag.point is not None
         point = PROFILES[self.config.devices[tag.device].profile].point(tag.point)
         return factor(point.unit, tag.unit)
 
@@ -168,7 +172,8 @@ class Line:
 
     def _wire_actuator(self, name: str, variable: str) -> None:
         tag = self.config.tags[name]
-        assert tag.device is not None and tag.point is not None
+        assert tag.device is not None
+        assert tag.point is not None
         gain, offset = self._point_line(tag)
         unit = variable_unit(variable)
         if unit is not None:
@@ -216,12 +221,12 @@ class Line:
             if value != switch.last:
                 switch.last = value
                 self._put(switch, value * switch.gain + switch.offset)
-        for period_s, seen in self._groups.items():
-            since = self._clocks[period_s] + dt_s
+        for period_s, seen in self.groups.items():
+            since = self.clocks[period_s] + dt_s
             if since + 1e-9 < period_s:
-                self._clocks[period_s] = since
+                self.clocks[period_s] = since
                 continue
-            self._clocks[period_s] = 0.0
+            self.clocks[period_s] = 0.0
             for each in seen:
                 assert each.sense is not None
                 value = each.sense.step(values[each.variable], since) * each.gain + each.offset
@@ -240,7 +245,9 @@ class Line:
     def _run_behaviours(self, dt_s: float) -> None:
         values = self.world.values
         for variable, measured in self._trips:
-            measured["trip"] = values[variable]
+            trip = values[variable]             # who takes the cause away resets the drive at its panel
+            measured["panel_reset"] = float(measured.get("trip", 0.0) != 0.0 and trip == 0.0)
+            measured["trip"] = trip
         for name in self._quick:
             asked = self.behaviours[name].step(self.banks[name], self.measured[name], dt_s)
             if asked:

@@ -23,18 +23,28 @@ from gateway.records.store import Store
 from simulators.line import Line
 from simulators.people import WHO, Operator
 
+START = Now(START_MONO, START_UTC)
+
 
 class Rehearsal:
-    """A stepped plant. ``step`` is one scan; ``after`` (if given) is called after each with this object."""
+    """A stepped plant. ``step`` is one scan; ``after`` (if given) is called after each with this object. ``start``: its first instant."""
 
-    def __init__(self, config: Config, journal: Store, *, seed: int | None = None, after: Callable[[Rehearsal], None] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        journal: Store,
+        *,
+        seed: int | None = None,
+        after: Callable[[Rehearsal], None] | None = None,
+        start: Now = START,
+    ) -> None:
         self.config = config
         self.plant: Plant = build(config)
-        self.line = Line(config, seed, START_UTC - START_MONO)
+        self.line = Line(config, seed, start.utc - start.mono)
         self.committer = SteppedCommitter(journal)
         self.after = after
         self.period_ns = round(config.site.scan.trip_s * SECOND)
-        self.now = Now(START_MONO, START_UTC)
+        self.now = start
         self.answers: list[Answer] = []
         self.dead: set[str] = set()             # devices whose line is cut
         self._talks = [(talk, self._answerer(talk)) for talk in self.plant.talks.values()]
@@ -84,8 +94,8 @@ class Run:
     """One batch from start to end on a stepped plant, with the scripted operator. ``held``: why it stopped short."""
 
     def __init__(self, config: Config, journal: Store, *, recipe: str, lot: str, unit: str = "R-101", seed: int | None = None,
-                 batch: str = "REHEARSAL-1", most_h: float = 36.0) -> None:
-        self.rehearsal = Rehearsal(config, journal, seed=seed)
+                 batch: str = "REHEARSAL-1", most_h: float = 36.0, start: Now = START) -> None:
+        self.rehearsal = Rehearsal(config, journal, seed=seed, start=start)
         self.batch, self.unit, self.most_h = batch, unit, most_h
         line = self.rehearsal.line
         self.operator = Operator(batch, recipe, lot, unit, line.tip, line.begin_batch)

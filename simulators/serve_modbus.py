@@ -15,10 +15,12 @@ import asyncio
 import struct
 from collections.abc import Callable, Mapping
 
+from pymodbus.exceptions import ModbusIOException
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
+from pymodbus.transaction import TransactionManager
 
 from devices.exchange import Read, Write
 from simulators.bank import ILLEGAL_FUNCTION, Bank
@@ -108,7 +110,10 @@ class _Connection(ServerRequestHandler):
         self.recv_buffer += data
         answers: list[bytes] = []
         while self.recv_buffer:
-            used = self.callback_data(self.recv_buffer)
+            try:
+                used = TransactionManager.callback_data(self, self.recv_buffer)     # framer and decoder, without a call per request
+            except ModbusIOException:
+                used = self.callback_data(self.recv_buffer)     # pymodbus answers what it cannot decode
             self.recv_buffer = self.recv_buffer[used:]
             if self.last_pdu is not None:
                 answers += self._answers(self.last_pdu)

@@ -16,30 +16,48 @@ from typing import Any
 
 import msgspec
 
+from devices.profile import Access
 from gateway.config.models import Config
-from gateway.protocol import START_MONO, START_UTC, tick_frame
+from gateway.protocol import START_MONO, START_UTC, stay_awake, tick_frame
+from simulators.bank import Bank
 from simulators.line import SECOND, Line
 from simulators.serve_modbus import ModbusServers
 from simulators.serve_opcua import OpcUaServer
+from simulators.snapshot import restore
 
 LEASE_S = 2.0
 PUBLISH_NS = 5 * SECOND
 
 
 class Simulation:
-    """Servers around one line. ``lockstep``: socket of the private clock, None to follow the wall clock."""
+    """Servers around one line. ``lockstep``: socket of the private clock, None to follow the wall clock.
 
-    def __init__(self, config: Config, *, seed: int | None = None, lockstep: Path | None = None, people: Path | None = None, speed: float = 0.0) -> None:
+    ``snapshot``: file of a saved line to go on from. Raises SnapshotRefused when it is of another plant.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        seed: int | None = None,
+        lockstep: Path | None = None,
+        people: Path | None = None,
+        speed: float = 0.0,
+        snapshot: Path | None = None,
+    ) -> None:
         self.config, self.lockstep, self.people, self.speed = config, lockstep, people, speed
         self.period_ns = round(config.site.scan.trip_s * SECOND)
         live = lockstep is None
         self.mono, self.utc = (time.monotonic_ns(), time.time_ns()) if live else (START_MONO, START_UTC)
         self.line = Line(config, seed, self.utc - self.mono)
+        if snapshot is not None:
+            restore(self.line, snapshot, self.mono, self.utc - self.mono)
         self.modbus = ModbusServers(self._ports(), self._clock)
         self.opcua = self._opcua()
         self._published = 0
         self._gateway: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._met = asyncio.Event()
+        self._awake: asyncio.Task[None] | None = None
 
     def _clock(self) -> int:
         return time.monotonic_ns() if self.lockstep is None else self.mono
@@ -71,8 +89,11 @@ class Simulation:
                 gc.collect()
                 gc.freeze()
                 servers.append(await asyncio.start_unix_server(self._gateway_came, str(self.lockstep)))
+                self._awake = asyncio.create_task(stay_awake())
                 await self._own_time()
         finally:
+            if self._awake is not None:
+                self._awake.cancel()
             for server in servers:
                 server.close()
             await self.modbus.stop()
@@ -144,7 +165,7 @@ class Simulation:
         writer.close()
 
     def _hear(self, word: dict[str, Any]) -> dict[str, Any]:
-        """tip a lot | begin a batch's account | tell the truth | set a fault variable."""
+        """tip a lot | begin a batch's account | tell the truth | set or get a variable of the world | what the devices were commanded."""
         what = word.get("what")
         if what == "tip":
             self.line.tip(word["lot"], float(word["mass_kg"]))
@@ -156,6 +177,14 @@ class Simulation:
             self.line.world.values[self.line.world.index(word["variable"])] = float(word["value"])
         elif what == "get":
             return {"ok": True, "value": self.line.world.values[self.line.world.index(word["variable"])]}
+        elif what == "devices":
+            return {"ok": True, "devices": {name: _commanded(bank) for name, bank in self.line.banks.items()}}
         else:
             return {"ok": False, "reason": f"no such word {what!r}"}
         return {"ok": True}
+
+
+def _commanded(bank: Bank) -> dict[str, Any]:
+    """What a device was told: its output registers (words as they stand), how many writes came, whether its watchdog ran out."""
+    outputs = {point.name: bank.raw(point.name) for point in bank.profile.points if point.access is Access.READ_WRITE}
+    return {"outputs": outputs, "written": bank.written, "expired": bank.expired}

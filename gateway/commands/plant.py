@@ -20,13 +20,14 @@ def run(given: argparse.Namespace) -> int:
     config = config_of(given.config)
     if config is None:
         return 2
+    from gateway.records.lock import DirectoryHeld
     from gateway.records.store import JournalDamaged, JournalUnusable
 
     _log_to_stderr()
     given.data.mkdir(parents=True, exist_ok=True)
     try:
         asyncio.run(_run(config, given))
-    except (JournalDamaged, JournalUnusable, OSError, RuntimeError) as error:
+    except (DirectoryHeld, JournalDamaged, JournalUnusable, OSError, RuntimeError) as error:
         print(f"lagan run: {error}", file=sys.stderr)
         return 1
     return 0
@@ -70,7 +71,13 @@ def sim(given: argparse.Namespace) -> int:
     if config is None:
         return 2
     _log_to_stderr()
-    simulation = Simulation(config, seed=given.seed, lockstep=given.lockstep, people=given.people, speed=given.speed)
+    try:
+        simulation = Simulation(
+            config, seed=given.seed, lockstep=given.lockstep, people=given.people, speed=given.speed, snapshot=given.snapshot
+        )
+    except (OSError, ValueError) as error:
+        print(f"lagan sim: {error}", file=sys.stderr)
+        return 2
 
     async def serve() -> None:
         task = asyncio.current_task()

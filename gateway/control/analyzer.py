@@ -142,6 +142,11 @@ class OpcUaConversation:
             self._end(replaced, "expired", now, "replaced by a later write before it was sent")
         self._writes[tag] = pending
 
+    def idle(self, now: int) -> bool:
+        """Whether nothing can be due at ``now``: the link need not be woken."""
+        return (self._flight is None and not self._writes and not self._at_once and now // self.poll_ns == self._tick
+                and not self.analyses.open)
+
     def beat(self, now: int) -> None:
         """A completed scan. An analyser moves nothing and needs no heartbeat."""
 

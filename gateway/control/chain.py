@@ -151,6 +151,7 @@ class AlarmChanged(_Entry, tag="alarm", frozen=True):
     value: float | None = None
     who: str = ""
     why: str = ""
+    until_utc: int = 0                          # end of a shelving
 
 
 class DeviceChanged(_Entry, tag="device", frozen=True):

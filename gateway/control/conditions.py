@@ -60,6 +60,7 @@ NAME.2: /(?!and\b|or\b|not\b)[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9]+)*(\.[A-Za-z_][
 _FUNCTIONS = {"good": 1, "bad": 1, "usable": 1, "abs": 1, "min": 2, "max": 2, "any": 2, "all": 2}
 _MASK = 0xC0000000
 _BAD = 0x80000000
+_DEEPEST = 40                                   # levels of nesting: a person reads fewer, Python's own limit is higher
 
 
 class ConditionError(ValueError):
@@ -100,7 +101,10 @@ class Expression:
     def source_of(self, resolve: Resolve, quantity_of: QuantityOf, *, truth: bool = False) -> str:
         """The same for names that carry quantities rather than symbols of the closed list."""
         checker = _Check(quantity_of)
-        checker.visit(self.tree)
+        if truth:
+            checker.truth(self.tree)
+        else:
+            checker.number(self.tree, "a value")
         emit = _Emit(resolve, checker)
         return emit.truth(self.tree) if truth else emit.value_or_unknown(self.tree)
 
@@ -119,14 +123,14 @@ def parse(text: str) -> Expression:
     if len(text) > 2000:
         raise ConditionError("condition longer than 2000 characters")
     try:
-        tree = _parser().parse(text)
+        tree = _parser().parse(text)  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedInput as error:
         column = getattr(error, "column", 1)
         column = column if isinstance(column, int) and column > 0 else len(text) + 1
         raise ConditionError(f"cannot read condition at column {column}: {text[max(0, column - 1):][:20]!r}", column) from None
-    expression = Expression(text, tree)
+    _check_depth(tree)
     _check_calls(tree)
-    return expression
+    return Expression(text, tree)
 
 
 def compile_set(sources: Sequence[str]) -> Callable[[list[float], list[int]], list[Any]]:
@@ -134,7 +138,7 @@ def compile_set(sources: Sequence[str]) -> Callable[[list[float], list[int]], li
     body = ",\n ".join(sources)
     code = f"def evaluate(V, Q):\n return [\n {body}\n ]"
     scope: dict[str, Any] = {"_and": _and, "_or": _or, "_not": _not, "_div": _div, "_compare": _compare, "_number": _number,
-                             "_min": min, "_max": max, "_abs": abs}
+                             "_min": _min, "_max": _max, "_abs": abs}
     exec(compile(code, "<conditions>", "exec"), scope)
     function: Callable[[list[float], list[int]], list[Any]] = scope["evaluate"]
     return function
@@ -144,6 +148,17 @@ def _names(tree: Tree[Token] | Token) -> list[str]:
     if isinstance(tree, Token):
         return []
     return [str(node.children[0]) for node in tree.iter_subtrees() if node.data == "name"]
+
+
+def _check_depth(tree: Tree[Token] | Token) -> None:
+    if isinstance(tree, Token):
+        return
+    depth: dict[int, int] = {}
+    for node in tree.iter_subtrees():           # children before their parents
+        chain = len(node.children) // 2 if node.data == "mul" else 1       # a * b * c is computed as (a * b) * c
+        depth[id(node)] = chain + max((depth[id(child)] for child in node.children if isinstance(child, Tree)), default=0)
+    if depth[id(tree)] > _DEEPEST:
+        raise ConditionError(f"condition nested {depth[id(tree)]} levels deep; at most {_DEEPEST}")
 
 
 def _check_calls(tree: Tree[Token] | Token) -> None:
@@ -190,7 +205,7 @@ class _Check:
 
     def truth(self, node: Any) -> None:
         kind = self.visit(node)
-        if kind is not None and node.data not in ("name",):
+        if kind is not None and (node.data != "name" or kind != DIMENSIONLESS):
             raise ConditionError("a condition is needed here, not a number", _column(node))
 
     def on_compare(self, node: Any) -> None:
@@ -207,12 +222,13 @@ class _Check:
 
     def on_add(self, node: Any) -> Quantity:
         kinds = [self.number(child, "a sum") for child in node.children[::2]]
-        first = next((k for k in kinds if not k.any_unit), kinds[0])
         for kind in kinds:
-            self.fit(first, kind, node, "sum")
-        if str(node.children[1]) == "-" and len(kinds) == 2:
-            return first.difference()
-        return first
+            self.fit(_first(kinds), kind, node, "sum")
+        signs = [1, *(1 if str(operator) == "+" else -1 for operator in node.children[1::2])]
+        points = sum(sign for sign, kind in zip(signs, kinds, strict=True) if kind.kind == "point")
+        if points not in (0, 1):
+            raise ConditionError("sum: of points on a scale, one may stand, or one less another", _column(node))
+        return _first(kinds) if points else _first(kinds).difference()
 
     def on_mul(self, node: Any) -> Quantity:
         result = self.number(node.children[0], "a product")
@@ -248,9 +264,17 @@ class _Check:
                 self.truth(argument)
             return None
         kinds = [self.number(argument, name) for argument in arguments]
-        for kind in kinds[1:]:
-            self.fit(kinds[0], kind, node, name)
-        return None if name in ("good", "bad") else kinds[0]
+        first = _first(kinds)
+        for kind in kinds:
+            self.fit(first, kind, node, name)
+            if {kind.kind, first.kind} == {"point", ""} and not kind.any_unit:
+                raise ConditionError(f"{name}: {first.symbol} does not go with {kind.symbol}", _column(node))
+        return None if name in ("good", "bad") else first
+
+
+def _first(kinds: Sequence[Quantity]) -> Quantity:
+    """What a sum or call is computed in: the first point on a scale, else the first that has a unit at all."""
+    return next((k for k in kinds if k.kind == "point"), next((k for k in kinds if not k.any_unit), kinds[0]))
 
 
 def _column(node: Any) -> int:
@@ -293,10 +317,7 @@ class _Emit:
         return f"(Q[{index}] & {_MASK} == 0)" if name == "good" else f"(Q[{index}] >= {_BAD})"
 
     def fold(self, function: str, nodes: Sequence[Any]) -> str:
-        result = self.truth(nodes[0])
-        for node in nodes[1:]:
-            result = f"{function}({result}, {self.truth(node)})"
-        return result
+        return f"{function}({', '.join(self.truth(node) for node in nodes)})"
 
     def guard(self, node: Any, expression: str) -> str:
         strict, lenient = self.operands(node)
@@ -345,7 +366,7 @@ class _Emit:
 
     def number_add(self, node: Any) -> str:
         kinds = [self.units[id(child)] for child in node.children[::2]]
-        first = next((k for k in kinds if not k.any_unit), kinds[0])
+        first = _first(kinds)
         parts = [self.converted(node.children[0], kinds[0], first)]
         for operator, child in zip(node.children[1::2], node.children[2::2], strict=True):
             parts += [str(operator), self.converted(child, self.units[id(child)], first)]
@@ -362,7 +383,7 @@ class _Emit:
         name, arguments = str(node.children[0]), node.children[1:]
         if name == "usable":
             return self.number(arguments[0])
-        first = self.units[id(arguments[0])]
+        first = _first([self.units[id(argument)] for argument in arguments])
         parts = [self.converted(argument, self.units[id(argument)], first) for argument in arguments]
         return f"_{name}({', '.join(parts)})"
 
@@ -377,16 +398,12 @@ class _Emit:
 
 
 # --- what the compiled code calls --------------------------------------------------------------------------------
-def _and(a: Truth, b: Truth) -> Truth:
-    if a is False or b is False:
-        return False
-    return None if a is None or b is None else True
+def _and(*truths: Truth) -> Truth:
+    return False if False in truths else None if None in truths else True
 
 
-def _or(a: Truth, b: Truth) -> Truth:
-    if a is True or b is True:
-        return True
-    return None if a is None or b is None else False
+def _or(*truths: Truth) -> Truth:
+    return True if True in truths else None if None in truths else False
 
 
 def _not(a: Truth) -> Truth:
@@ -395,6 +412,15 @@ def _not(a: Truth) -> Truth:
 
 def _div(a: float, b: float) -> float:
     return a / b if b else math.nan
+
+
+def _min(*numbers: float) -> float:
+    """The least; NaN when one of them is (Python's own ``min`` would depend on their order)."""
+    return min(numbers) if all(map(math.isfinite, numbers)) else math.nan
+
+
+def _max(*numbers: float) -> float:
+    return max(numbers) if all(map(math.isfinite, numbers)) else math.nan
 
 
 def _number(x: float) -> float | None:

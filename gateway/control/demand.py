@@ -2,7 +2,9 @@
 
 Recipes, loops and people want; interlocks force, last. A write goes out when the commanded value changes. A read-back
 that was asked for after the write, and differs beyond the tolerance once the plant had time to follow, is drift: it is
-re-asserted once, then it is an alarm and left alone.
+re-asserted once, then it is an alarm and left alone. Only a trip goes on asking until the plant follows.
+
+A trip also takes the output from whoever wanted it otherwise: after the reset nothing moves until somebody wants it anew.
 """
 
 from __future__ import annotations
@@ -40,11 +42,11 @@ class Output:
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, since when."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "since_utc", "moved_at", "batch", "claimed")
+                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure")
 
     def __init__(self, row: OutputRow) -> None:
         self.row = row
-        self.owner = "none"                     # none | program | operator | loop
+        self.owner = "none"                     # none | program | operator | loop | interlock
         self.cause = ""
         self.batch = ""
         self.wanted: float | None = None        # None: keep what the device does
@@ -54,6 +56,8 @@ class Output:
         self.sent_at = 0
         self.sent_utc = 0
         self.moved_at = 0
+        self.eased: float | None = None         # where the rate limit has come to, before rounding to what the device can do
+        self.failure = ""                       # how writes fail at present: recorded once, not at every repetition
         self.claimed = -1                       # scan in which a loop in AUTO last drove it (loops may share an output)
         self.blocked: tuple[str, ...] = ()
         self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
@@ -91,46 +95,67 @@ class Outputs:
         was = item.wanted if item.wanted is not None else value
         return OutputChanged(tag=row.name, wanted=value, was=was, owner=owner, cause=cause, batch=batch)
 
+    def take(self, effects: Mapping[int, float], cause: str) -> list[Entry]:
+        """A trip's effects become what is wanted, except where a loop drives (its tracking follows what is forced)."""
+        entries: list[Entry] = []
+        for tag, value in effects.items():
+            item = self.by_tag[tag]
+            if item.owner != "loop" and item.wanted is not None and item.wanted != value:
+                entries.append(OutputChanged(tag=item.row.name, wanted=value, was=item.wanted, owner="interlock", cause=cause, batch=item.batch))
+        return entries
+
+    def forget(self) -> None:
+        """After a restart nobody wants anything yet: what has a safe value stays there, the rest keeps what the device does."""
+        for item in self.items:
+            item.wanted, item.owner, item.cause, item.batch = None, "none", "", ""
+
     def arbitrate(self, image: Image, now: Now, forced: Mapping[int, float], reasons: Mapping[int, list[str]], started: bool) -> None:
         """Turn what is wanted into writes: owner, limits, rate, then interlocks; until ``started`` every output is safe."""
         for item in self.items:
             row = item.row
             tag = row.tag
             force = forced.get(tag)
+            newly = False
             if force is None and started:
                 value = item.loop if item.loop is not None and item.owner == "loop" else item.wanted
                 if item.blocked:
                     item.blocked = ()
             else:
                 value = force if force is not None else row.safe
+                newly = not item.blocked and (item.state != "verified" or image.quality[row.readback] & 0xC0000000 != 0)
                 item.blocked = tuple(reasons.get(tag, ("start-up",)))
+                item.moved_at, item.eased = now.mono, None
             if value is None:
                 continue
-            if force is None:
+            if not item.blocked:
                 value = self._shape(item, value, now)
-            if value != item.target or (item.commanded is None):
+            if value != item.target or item.commanded is None or newly:
                 item.target = value
-                self._command(item, value, now, force is not None)
+                self._command(item, value, now)
             elif item.state in ("sent", "reasserted"):
                 self._verify(item, image, now)
-            elif item.state == "verified" and item.commanded is not None:
+            elif item.state == "verified":
                 self._watch(item, image, now)
+            elif item.blocked and now.mono - item.sent_at >= row.settle_ns:
+                self._command(item, value, now)             # rejected or diverged before: a trip asks again
 
     def _shape(self, item: Output, value: float, now: Now) -> float:
         row = item.row
         value = min(max(value, row.low), row.high)
-        if row.rate_per_s is not None and item.commanded is not None:
-            step = row.rate_per_s * max(now.mono - item.moved_at, 0) / SECOND
-            value = min(max(value, item.commanded - step), item.commanded + step)
+        if row.rate_per_s is not None:
+            base = item.eased if item.eased is not None else item.commanded
+            if base is not None:
+                step = row.rate_per_s * max(now.mono - item.moved_at, 0) / SECOND
+                value = min(max(value, base - step), base + step)
+            item.moved_at, item.eased = now.mono, value
         if row.quantum:
             value = round(round(value / row.quantum) * row.quantum, 9)
         if item.commanded is not None and 0 < abs(value - item.commanded) < row.deadband and value not in (row.low, row.high):
             return item.target if item.target is not None else value
         return value
 
-    def _command(self, item: Output, value: float, now: Now, forced: bool) -> None:
-        item.moved_at = now.mono
-        if value == item.commanded and not forced:
+    def _command(self, item: Output, value: float, now: Now) -> None:
+        if value == item.commanded and not item.blocked:
             return
         self._write(item, value, now)
         item.state = "sent"
@@ -147,7 +172,7 @@ class Outputs:
         if image.quality[rb] & 0xC0000000 or image.asked[rb] <= item.sent_at or item.commanded is None:
             return
         if abs(image.value[rb] - item.commanded) <= row.tolerance:
-            item.state = "verified"
+            item.state, item.failure = "verified", ""
         elif now.mono - item.sent_at >= row.settle_ns:
             self._drift(item, image.value[rb], now)
 
@@ -160,11 +185,7 @@ class Outputs:
             item.sent_at = now.mono
 
     def _drift(self, item: Output, readback: float, now: Now) -> None:
-        if item.blocked and item.state == "reasserted":
-            assert item.commanded is not None
-            self._write(item, item.commanded, now)          # a trip goes on asking until the plant follows
-            return
-        if item.state == "sent" and item.row.reassert:
+        if item.blocked or (item.state == "sent" and item.row.reassert):
             assert item.commanded is not None
             self._write(item, item.commanded, now)
             item.state = "reasserted"
@@ -174,12 +195,15 @@ class Outputs:
                                          detail="left alone after one re-assertion" if item.row.reassert else "not re-asserted by policy"))
 
     def outcome(self, tag: int, value: float, result: str, detail: str) -> None:
-        """Take in how a write ended on the wire; anything but accepted is recorded."""
+        """Take in how a write ended on the wire; anything but accepted is recorded, once until the output is verified again."""
         item = self.by_tag[tag]
-        if result == "accepted":
-            return
+        if result == "accepted" or value != item.commanded:
+            return                              # what was overtaken by a later write has no consequence any more
         if result == "rejected":
             item.state = "rejected"
+        if item.failure == result:
+            return
+        item.failure = result
         self.failures.append(WriteFailed(tag=item.row.name, wanted=value, outcome=result, detail=detail))
 
     def actual(self, tag: int, image: Image) -> float | None:

@@ -46,8 +46,8 @@ class Derived:
     def update(self, image: Image, now: Now) -> None:
         """Compute the value of this scan and put it into the image."""
         row = self.row
-        if self.last is not None and now.mono - self.last < row.period_ns:
-            return
+        if self.last is not None and now.mono // row.period_ns == self.last // row.period_ns:
+            return                              # on the grid of the scan, whatever the tick's own lateness
         quality = max((image.quality[i] & 0xC0000000 for i in row.of), default=GOOD)
         value = self._value(image, now, quality == GOOD)
         self.last = now.mono

@@ -1,7 +1,10 @@
 """Interlocks: causes that force outputs, three-valued, latched, with first-out, bypass and reset.
 
 A cause that is true for its delay, or unknown, trips. While the plant starts up (no full image yet) trips act but do not
-latch. A bypass has a person, a reason and an end; it never outlives its time.
+latch. A bypass has a person, a reason and an end; it never outlives its time, whatever happens to the wall clock.
+
+Trips and what ends by itself act at once. What a person asks (reset, bypass, its end) is an entry that acts when it is
+durable; until then the row takes no second request.
 """
 
 from __future__ import annotations
@@ -30,20 +33,26 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Interlock:
-    """The state of one row: ``active`` forces now, ``tripped`` is latched, ``bypass_until`` (UTC ns) suspends it."""
+    """The state of one row: ``active`` forces now, ``tripped`` is latched, ``bypass_until`` (UTC ns) suspends it.
 
-    __slots__ = ("row", "truth", "since", "tripped", "active", "first_out", "bypass_until", "bypass_by", "trip_utc")
+    ``bypass_end`` is the same moment on the monotonic clock (None: not worked out yet); ``asked``: a person's request on
+    its way to the record.
+    """
+
+    __slots__ = ("row", "truth", "since", "tripped", "active", "first_out", "bypass_until", "bypass_end", "bypass_by", "trip_utc", "asked")
 
     def __init__(self, row: Row) -> None:
         self.row = row
-        self.truth: bool | None = False
+        self.truth: bool | None = None          # nobody has looked yet
         self.since: int | None = None           # monotonic ns since which the cause stands
         self.tripped = False
         self.active = False
         self.first_out = False
         self.bypass_until = 0
+        self.bypass_end: int | None = None
         self.bypass_by = ""
         self.trip_utc = 0
+        self.asked = False
 
     def apply(self, entry: InterlockChanged, utc: int) -> None:
         """Fold one entry into the durable state: the same code live and on replay."""
@@ -57,9 +66,17 @@ class Interlock:
             self.active = self.tripped and self.row.latch
             self.tripped = self.active
         elif entry.event == "bypassed":
-            self.bypass_until, self.bypass_by = entry.until_utc, entry.who
+            self.bypass_until, self.bypass_end, self.bypass_by = entry.until_utc, None, entry.who
         elif entry.event == "bypass_ended":
-            self.bypass_until, self.bypass_by = 0, ""
+            self.bypass_until, self.bypass_end, self.bypass_by = 0, None, ""
+        if entry.who:
+            self.asked = False
+
+    def bypass_over(self, now: Now, longest_ns: int) -> bool:
+        """Whether a bypass has had its time, by the monotonic clock; after a restart what UTC says is left of it."""
+        if self.bypass_end is None:
+            self.bypass_end = now.mono + min(self.bypass_until - now.utc, longest_ns)
+        return now.mono >= self.bypass_end and not self.asked
 
 
 class Interlocks:
@@ -98,7 +115,7 @@ class Interlocks:
     def _judge(self, item: Interlock, truth: bool | None, now: Now) -> InterlockChanged | None:
         row = item.row
         item.truth = truth
-        if item.bypass_until and now.utc >= item.bypass_until:
+        if item.bypass_until and item.bypass_over(now, self.bypass_max_ns):
             return self._change(item, "bypass_ended", now, cause="expired")
         if truth is False:
             item.since = None
@@ -120,11 +137,21 @@ class Interlocks:
         first = not any(other.tripped and other.row.group == row.group for other in self.items)
         return self._change(item, "tripped", now, first_out=first, cause="unknown" if truth is None else "true")
 
-    def _change(self, item: Interlock, event: str, now: Now, **fields: object) -> InterlockChanged:
-        entry = InterlockChanged(interlock=item.row.name, unit=item.row.unit, event=event, **fields)  # type: ignore[arg-type]
-        item.apply(entry, now.utc)
-        self._stale = True
+    def _change(self, item: Interlock, event: str, now: Now, *, first_out: bool = False, cause: str = "") -> InterlockChanged:
+        """What happens by itself: applied at once."""
+        entry = InterlockChanged(interlock=item.row.name, unit=item.row.unit, event=event, first_out=first_out, cause=cause)
+        self.apply(entry, now.utc)
         return entry
+
+    def apply(self, entry: InterlockChanged, utc: int) -> None:
+        """Fold one entry into its row."""
+        self.by_name[entry.interlock].apply(entry, utc)
+        self._stale = True
+
+    def _ask(self, item: Interlock, event: str, who: str, why: str, until_utc: int = 0) -> InterlockChanged:
+        """What a person wants: applied when it is durable (``apply``)."""
+        item.asked = True
+        return InterlockChanged(interlock=item.row.name, unit=item.row.unit, event=event, who=who or "unknown", why=why, until_utc=until_utc)
 
     def _gather(self) -> None:
         self._stale = False
@@ -146,33 +173,43 @@ class Interlocks:
                     item.active = False
             self._stale = True
 
-    def reset(self, name: str, who: str, why: str, now: Now) -> InterlockChanged | str:
+    def reset(self, name: str, who: str, why: str) -> InterlockChanged | str:
         """Release a latched row. Refused (a sentence) while its cause is not false."""
         item = self.by_name[name]
+        if item.asked:
+            return f"{name}: a request is being recorded; try again"
         if not item.tripped:
             return f"{name} is not tripped"
         if item.truth is not False:
             return f"{name}: its cause is {'unknown' if item.truth is None else 'still true'}"
-        item.since = None
-        return self._change(item, "reset", now, who=who, why=why)
+        return self._ask(item, "reset", who, why)
 
     def bypass(self, name: str, who: str, why: str, duration_ns: int, now: Now) -> InterlockChanged | str:
         """Suspend a row for a time. Refused without a reason, beyond the site's maximum, or where the row forbids it."""
         item = self.by_name[name]
+        if item.asked:
+            return f"{name}: a request is being recorded; try again"
         if not item.row.bypassable:
             return f"{name} may not be bypassed"
         if not why.strip():
             return f"{name}: a bypass needs a reason"
         if not 0 < duration_ns <= self.bypass_max_ns:
             return f"{name}: a bypass lasts more than 0 and at most {self.bypass_max_ns // SECOND} s"
-        return self._change(item, "bypassed", now, who=who, why=why, until_utc=now.utc + duration_ns)
+        return self._ask(item, "bypassed", who, why, now.utc + duration_ns)
 
-    def unbypass(self, name: str, who: str, why: str, now: Now) -> InterlockChanged | str:
+    def unbypass(self, name: str, who: str, why: str) -> InterlockChanged | str:
         """End a bypass before its time."""
-        if not self.by_name[name].bypass_until:
+        item = self.by_name[name]
+        if item.asked:
+            return f"{name}: a request is being recorded; try again"
+        if not item.bypass_until:
             return f"{name} is not bypassed"
-        return self._change(self.by_name[name], "bypass_ended", now, who=who, why=why)
+        return self._ask(item, "bypass_ended", who, why)
 
     def standing(self, unit: str) -> list[str]:
-        """Names of the rows of a unit (or of the site) that force something now."""
-        return [i.row.name for i in self.items if i.active and not i.bypass_until and not i.row.permissive and i.row.unit in (unit, "")]
+        """Names of the rows of a unit, of the site or of the whole line that force something now."""
+        return [
+            i.row.name
+            for i in self.items
+            if i.active and not i.bypass_until and not i.row.permissive and (i.row.unit in (unit, "") or i.row.hold == "all")
+        ]

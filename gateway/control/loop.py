@@ -5,6 +5,7 @@ A loop's mode, setpoint and owner change only by a ``LoopMode`` entry (``apply``
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -14,6 +15,8 @@ from gateway.control.image import SECOND, Image
 from gateway.control.pid import Pid
 
 Mode = Literal["MANUAL", "AUTO", "CASCADE"]
+MODES = ("MANUAL", "AUTO", "CASCADE")
+STOOD_STILL = 5                                 # periods without an update, after which a controller begins anew
 
 
 class LimitRow(msgspec.Struct, frozen=True):
@@ -30,16 +33,20 @@ class LimitRow(msgspec.Struct, frozen=True):
 
 
 class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One loop, wired: indices into the image and the outputs. ``inner``: name of the loop it drives in cascade."""
+    """One loop, wired: indices into the image and the outputs.
+
+    ``inner``: name of the loop it drives in cascade; ``outer``: whether some loop drives this one.
+    """
 
     name: str
-    kind: str                                   # pid | feed | direct
+    kind: str                                   # pid | feed | direct | on_off
     unit: str
     period_ns: int
     pv: int | None = None
     output: int | None = None
     output_low: int | None = None
     inner: str | None = None
+    outer: bool = False
     gain: float = 1.0
     ti_s: float | None = None
     td_s: float = 0.0
@@ -111,12 +118,22 @@ class Loop:
             self.pid.fresh = True
             self.bad_since = None
 
+    def due(self, now: int) -> bool:
+        """Whether its turn has come: on the grid of its period, whatever the tick's own lateness."""
+        return now // self.row.period_ns != self.last // self.row.period_ns
+
+    def blind(self, image: Image) -> bool:
+        """Whether it needs a pv and has no Good one: then it may not be taken out of MANUAL."""
+        return self.row.kind in ("pid", "on_off") and self.row.pv is not None and image.quality[self.row.pv] & 0xC0000000 != 0
+
     def update(self, image: Image, now: int, actual: float | None) -> LoopMode | None:
         """One step; ``actual`` is what the actuator really does now (None: unknown). May take the loop to MANUAL."""
         row = self.row
         if self.mode == "MANUAL" or self.sp is None:
             self.last = now
             return None
+        if now - self.last > STOOD_STILL * row.period_ns:
+            self.pid.fresh = True
         h_s = min(max((now - self.last) / SECOND, row.period_ns / SECOND * 0.5), row.period_ns / SECOND * 2)
         self.last = now
         if row.kind == "feed":
@@ -196,7 +213,15 @@ def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: st
             ramp_per_min: float | None = None) -> Entry | str | None:
     """The entry that would put a loop into a mode; None when nothing changes; a sentence when it is refused."""
     row = loop.row
-    if setpoint is not None and not row.sp_low <= setpoint <= row.sp_high:
+    if mode not in MODES:
+        return f"{row.name}: no mode {mode!r}; there are {', '.join(MODES)}"
+    if mode == "CASCADE" and not row.outer:
+        return f"{row.name}: no loop drives it; nothing changed"
+    if mode == "AUTO" and setpoint is None and loop.sp is None:
+        return f"{row.name}: AUTO needs a setpoint, {row.sp_low:g}..{row.sp_high:g}; nothing changed"
+    if ramp_per_min is not None and not 0 < ramp_per_min < math.inf:
+        return f"{row.name}.ramp: {ramp_per_min:g} per min is no ramp; nothing changed"
+    if setpoint is not None and not (math.isfinite(setpoint) and row.sp_low <= setpoint <= row.sp_high):
         return f"{row.name}.sp: {setpoint:g} outside {row.sp_low:g}..{row.sp_high:g}; nothing changed"
     if out is not None and not row.out_low <= out <= row.out_high:
         return f"{row.name}.out: {out:g} outside {row.out_low:g}..{row.out_high:g}; nothing changed"

@@ -14,7 +14,7 @@ import math
 class Pid:
     """State of one controller. ``gain`` is signed: positive raises the output when pv is below sp."""
 
-    __slots__ = ("gain", "ti", "td", "tf", "b", "low", "high", "integral", "d", "yf", "terms", "fresh")
+    __slots__ = ("gain", "ti", "td", "tf", "b", "low", "high", "integral", "d", "yf", "terms", "out", "fresh")
 
     def __init__(self, gain: float, ti_s: float | None, td_s: float = 0.0, tf_s: float = 0.0, b: float = 1.0,
                  low: float = 0.0, high: float = 100.0) -> None:
@@ -25,32 +25,35 @@ class Pid:
         self.d = 0.0
         self.yf = 0.0
         self.terms = (0.0, 0.0, 0.0)
+        self.out = min(max(0.0, low), high)     # what it asked for last
         self.fresh = True
 
     def update(self, sp: float, pv: float, h_s: float, feedback: float | None = None) -> float:
-        """One step of ``h_s`` seconds; returns the output inside its limits. Non-finite inputs change nothing."""
-        if not (math.isfinite(sp) and math.isfinite(pv) and h_s > 0):
-            return min(max(sum(self.terms), self.low), self.high)
-        if self.fresh:
-            self.yf, self.d, self.fresh = pv, 0.0, False
-        previous = self.yf
-        self.yf += (pv - self.yf) * (h_s / (self.tf + h_s))
-        if self.td:
-            self.d = -self.gain * self.td * (self.yf - previous) / h_s
-        p = self.gain * (self.b * sp - self.yf)
-        v = p + self.integral + self.d
+        """One step of ``h_s`` seconds; returns the output inside its limits. What is not finite changes nothing."""
+        if not (math.isfinite(sp) and math.isfinite(pv) and 0 < h_s < math.inf):
+            return self.out
+        previous = pv if self.fresh else self.yf
+        yf = previous + (pv - previous) * (h_s / (self.tf + h_s))
+        d = -self.gain * self.td * (yf - previous) / h_s if self.td else 0.0
+        p = self.gain * (self.b * sp - yf)
+        v = p + self.integral + d
         u = min(max(v, self.low), self.high)
-        self.terms = (p, self.integral, self.d)
+        integral = self.integral
         if self.ti:
             tt = math.sqrt(self.ti * self.td) if self.td else self.ti
             actual = u if feedback is None or not math.isfinite(feedback) else min(max(feedback, self.low), self.high)
-            if actual == u == v:
-                self.integral += self.gain * h_s / self.ti * (sp - self.yf)
-            else:
-                self.integral += self.gain * h_s / self.ti * (sp - self.yf) + min(h_s / tt, 1.0) * (actual - v)
+            integral += self.gain * h_s / self.ti * (sp - yf)
+            if not actual == u == v:
+                integral += min(h_s / tt, 1.0) * (actual - v)
+        if not (math.isfinite(v) and math.isfinite(integral)):
+            return self.out                     # finite inputs too large to reckon with
+        self.terms = (p, self.integral, d)
+        self.yf, self.d, self.integral, self.fresh, self.out = yf, d, integral, False, u
         return u
 
     def track(self, out: float, sp: float, pv: float) -> None:
-        """Set the integral so that the next update continues from ``out`` without a bump."""
-        self.yf, self.d, self.fresh = pv, 0.0, False
-        self.integral = out - self.gain * (self.b * sp - pv) if self.ti else 0.0
+        """Set the integral (without integral action: the bias) so that the next update continues from ``out`` without a bump."""
+        integral = out - self.gain * (self.b * sp - pv)
+        if math.isfinite(integral):
+            self.yf, self.d, self.fresh = pv, 0.0, False
+            self.integral, self.out = integral, min(max(out, self.low), self.high)

@@ -89,7 +89,7 @@ class OpcUaLink:
 
     def poke(self, now: int) -> None:
         """Something may be due at ``now`` (monotonic ns)."""
-        if self.connected.is_set():
+        if self.connected.is_set() and not self.conversation.idle(now):
             self._idle.clear()
             self._wake.set()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from devices.exchange import Read
+from devices.exchange import Read, Write
 from devices.instruments import PROFILES
 from devices.modbus import plan
 from devices.profile import Access, Kind
@@ -13,21 +13,16 @@ from simulators.bank import Bank
 from simulators.behaviour import BEHAVIOURS, Acs580, Behaviour, GammaX, GasDetector, Grundfos, Liquiline, Promass, Vegapuls, behaviour
 
 
-class RememberingBank(Bank):
-    """A bank that keeps the words of its command point in order."""
+class CommandedBank(Bank):
+    """A bank whose command point is written over the wire."""
 
     def __init__(self, profile: str) -> None:
         super().__init__(PROFILES[profile])
-        self._heard: list[int] = []
 
     def command(self, *words: int) -> None:
-        self._heard += words
-        self.put_raw("run", words[-1])
-
-    def words(self, name: str) -> list[int]:
-        assert name == "run"
-        heard, self._heard = self._heard, []
-        return heard
+        address = self.profile.point("run").address
+        for word in words:
+            assert self.answer(Write(self.unit_id, 6, address, (word,)), now=0).ok
 
 
 def quality(bank: Bank, name: str) -> int:
@@ -40,8 +35,8 @@ def quality(bank: Bank, name: str) -> int:
     return found[0]
 
 
-def drive(*words: int) -> tuple[Acs580, RememberingBank, dict[str, float]]:
-    bank, inside = RememberingBank("abb_acs580"), Acs580(full_rpm=400)
+def drive(*words: int) -> tuple[Acs580, CommandedBank, dict[str, float]]:
+    bank, inside = CommandedBank("abb_acs580"), Acs580(full_rpm=400)
     bank.set("speed_sp", 62.5)
     bank.command(*words)
     return inside, bank, inside.step(bank, {}, 0.5)
@@ -97,12 +92,23 @@ def test_every_cell_of_the_drives_table_leads_to_a_state_of_the_table():
         assert set(row.values()) <= set(Acs580.TABLE)
 
 
-def test_a_bank_without_memory_still_starts_a_drive():
-    bank, inside = Bank(PROFILES["abb_acs580"]), Acs580()
-    bank.put_raw("run", 0x047F)
-    assert inside.step(bank, {}, 0.5)["enable"] == 1.0
-    bank.put_raw("run", 0)
+def test_a_naked_run_word_starts_nothing_and_a_lost_master_stops_the_drive():
+    bank, inside = CommandedBank("abb_acs580"), Acs580()
+    bank.command(0x047F)
     assert inside.step(bank, {}, 0.5)["enable"] == 0.0
+    bank.command(0x0476, 0x0477, 0x047F)
+    assert inside.step(bank, {}, 0.5)["enable"] == 1.0
+    bank.step(10_000_000_000)
+    assert inside.step(bank, {}, 0.5)["enable"] == 0.0
+
+
+def test_a_tripped_drive_can_be_reset_at_its_panel_and_waits_for_a_new_start():
+    bank, inside = CommandedBank("abb_acs580"), Acs580()
+    bank.command(0x0476, 0x0477, 0x047F)
+    inside.step(bank, {"trip": 1.0}, 0.5)
+    assert inside.step(bank, {"trip": 0.0, "panel_reset": 1.0}, 0.5)["enable"] == 0.0
+    bank.command(0x0476, 0x0477, 0x047F)
+    assert inside.step(bank, {}, 0.5)["enable"] == 1.0
 
 
 def pump(run: int, capacity: float) -> tuple[GammaX, Bank]:

@@ -89,7 +89,7 @@ DEVICES = [
         "devices.yaml",
         "IO-300: {kind: modbus_tcp, port: 15051, timeout_ms: 200",
         "IO-300: {kind: modbus_tcp, port: 15051, timeout_ms: 1500",
-        "2.5 s is less than twice the 1500 ms",
+        "2 s is less than twice the 1500 ms",
         "  IO-300: {profile",
     ),
     Mistake(
@@ -99,7 +99,7 @@ DEVICES = [
         "no tag uses this device",
         "  AC-302",
     ),
-    Mistake("devices.yaml", "unit_id: 21, timeout_s: 3,", "unit_id: 21, timeout_s: 5,", "of P-121 must fall within 3 s"),
+    Mistake("devices.yaml", "unit_id: 21, timeout_s: 2,", "unit_id: 21, timeout_s: 5,", "of P-121 must fall within 3 s"),
     Mistake(
         "devices.yaml",
         "  GD-405: {",
