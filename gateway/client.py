@@ -11,6 +11,9 @@ from typing import Any
 from gateway.protocol import VERSION, Ask, Do, Hello, Told, pack, read_word
 
 
+_GONE = "the plant process went away before it answered"
+
+
 class Refused(Exception):
     """The plant process said no, and why."""
 
@@ -39,13 +42,20 @@ class Client:
         self._writer.close()
 
     async def _listen(self) -> None:
-        while (word := await read_word(self._reader)) is not None:
-            if isinstance(word, Told) and word.id in self._waiting:
-                self._waiting.pop(word.id).set_result(word)
-        for future in self._waiting.values():
-            future.set_exception(ConnectionError("the plant process went away before it answered"))
+        try:
+            while (word := await read_word(self._reader)) is not None:
+                if isinstance(word, Told) and word.id in self._waiting:
+                    self._waiting.pop(word.id).set_result(word)
+        except ValueError:
+            pass                                # it speaks nonsense: as good as gone
+        finally:
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(ConnectionError(_GONE))
 
     async def _send(self, word: Do | Ask) -> Told:
+        if self._listener is None or self._listener.done():
+            raise ConnectionError(_GONE)
         future: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
         self._waiting[word.id] = future
         self._writer.write(pack(word))

@@ -70,7 +70,8 @@ class Door:
             if isinstance(word, Do):
                 self._spawn(self._do(word, who, writer))
             elif isinstance(word, Ask):
-                writer.write(pack(self._answer(word)))
+                writer.write(pack(self._answer(word, who)))
+                await writer.drain()            # who does not listen is not told more
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -83,14 +84,14 @@ class Door:
         ok = answer.entry.outcome == "accepted"
         writer.write(pack(Told(id=word.id, ok=ok, reason=answer.entry.reason)))
 
-    def _answer(self, word: Ask) -> Told:
+    def _answer(self, word: Ask, who: str) -> Told:
         try:
             if word.what == "status":
                 return Told(id=word.id, ok=True, body=status(self.runtime))
             if word.what == "explain":
                 return Told(id=word.id, ok=True, body=explain(self.runtime.plant.scan, word.target, self.runtime.clock.now()))
             if word.what == "stop":
-                self.runtime.stop("asked to by a client")
+                self.runtime.stop(f"asked to by {who}")
                 return Told(id=word.id, ok=True)
             return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, explain, stop")
         except KeyError as error:

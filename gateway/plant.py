@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,9 +32,11 @@ from gateway.control.derived import Derived, DerivedRow
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.interlock import Interlocks, Row
 from gateway.control.loop import LimitRow, Loop, LoopRow
+from gateway.control.machine import ENDED
 from gateway.control.scan import Command, Parts, Scan
 
 Talk = Conversation | OpcUaConversation
+_BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Plant(msgspec.Struct, kw_only=True):
@@ -195,6 +198,7 @@ class _Builder:
                     tolerance=tolerance,
                     settle_ns=_ns(out.settle_s),
                     reassert=out.enforce == "reassert_once",
+                    told=out.readback is not None and isinstance(talk, Conversation) and talk.profile.point(tag.point or "").feedback is not None,
                 )
             )
         return rows
@@ -220,6 +224,7 @@ class _Builder:
             output=output,
             output_low=self.index[loop.to_low] if loop.to_low else None,
             inner=inner,
+            outer=any(other.to == name for other in self.config.loops.values()),
             gain=sign * loop.gain,
             ti_s=loop.ti_s,
             td_s=loop.td_s,
@@ -360,6 +365,7 @@ class _Builder:
             streams={str(n): name for n, name in STREAMS.items()},
             volume_full_l=unit.parameters.get("total_volume_l", 1000.0),
             parameters={**self.config.site.parameters, **unit.parameters},
+            totals={tag: self.index[tag] for tag, row in self.config.derived.items() if row.kind == "total" and self.index[tag] in roles.values()},
         )
         return Engine(wiring, self.image, outputs, loops, loop_of, interlocks.standing)
 
@@ -401,17 +407,18 @@ class _Creation:
 
     def _refuse(self, batch: str, recipe: Any, lot: Any, unit: str) -> str | None:
         running = self.units[unit].batch
-        if running is not None and running.state not in ("COMPLETE", "STOPPED", "ABORTED", "IDLE"):
+        if running is not None and running.state not in (*ENDED, "IDLE"):
             return f"{unit} carries batch {running.id} ({running.state})"
-        if any(e.batch is not None and e.batch.id == batch for e in self.units.values()):
-            return f"batch {batch} exists"
+        if not _BATCH_NAME.fullmatch(batch):
+            return f"{batch!r} is no name for a batch: letters, digits, dot, dash and underscore, at most 64"
         if recipe.status in ("draft", "retired"):
             return f"recipe {recipe.recipe} is {recipe.status}: only test or released recipes run"
         if "metal" in lot.feed_state and any(
-            e.batch is not None and e.batch.state not in ("COMPLETE", "STOPPED", "ABORTED") and e.batch.lot.get("feed_state") == "metal"
-            for e in self.units.values()
+            e.batch is not None and (e.batch.metal or (e.batch.state not in ENDED and e.batch.lot.get("feed_state") == "metal"))
+            for name, e in self.units.items()
+            if name != unit
         ):
-            return "one metal batch at a time: the tanks share one fan"
+            return "one tank with metal at a time: they share one fan"
         return None
 
 

@@ -51,6 +51,7 @@ class Runtime:
         self.keeper = HistoryThread(self.history)
         self.recorder = Recorder(plant.image, self.history, deadbands(plant), self.keeper.deliver)
         self.links = [self._link(name, lockstep) for name in plant.links]
+        self.ticket = self.committer.committed()
         self.answers: list[tuple[int, Answer, asyncio.Future[Answer]]] = []
         self.asked: dict[int, asyncio.Future[Answer]] = {}
         self.stopping = asyncio.Event()
@@ -93,13 +94,16 @@ class Runtime:
         now = self.clock.now()
         scan = self.plant.scan
         result = scan.run(now, self.committer.committed())
-        ticket = self.committer.submit(result.entries, now) if result.entries else self.committer.committed()
         if result.entries:
-            scan.submitted(ticket)
+            self.ticket = self.committer.submit(result.entries, now)
+            scan.submitted(self.ticket)
+        ticket = self.ticket
         for answer in result.answers:
             future = self.asked.pop(id(answer.command), None)
             if future is not None:
                 self.answers.append((ticket, answer, future))
+        if result.answers and self.committer.committed() >= ticket:
+            self._release()                     # a command given twice: its entry has been durable for long, no commit will say so
         self.recorder.scan(now)
         for link in self.links:
             link.poke(now.mono)
@@ -189,7 +193,10 @@ class Runtime:
     async def close(self) -> None:
         """Safe state, last entries, doors closed."""
         now = self.clock.now()
-        await self._make_safe(now)
+        try:
+            await self._make_safe(now)
+        except Exception:                       # the devices' own watchdogs take over; the rest of the closing goes on
+            log.exception("safe_state_failed")
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -27,7 +27,10 @@ START = Now(START_MONO, START_UTC)
 
 
 class Rehearsal:
-    """A stepped plant. ``step`` is one scan; ``after`` (if given) is called after each with this object. ``start``: its first instant."""
+    """A stepped plant. ``step`` is one scan; ``after`` (if given) is called after each with this object.
+
+    ``start``: its first instant. ``line``: devices and nature of another rehearsal, that go on where its plant process died.
+    """
 
     def __init__(
         self,
@@ -37,10 +40,11 @@ class Rehearsal:
         seed: int | None = None,
         after: Callable[[Rehearsal], None] | None = None,
         start: Now = START,
+        line: Line | None = None,
     ) -> None:
         self.config = config
         self.plant: Plant = build(config)
-        self.line = Line(config, seed, start.utc - start.mono)
+        self.line = line or Line(config, seed, start.utc - start.mono)
         self.committer = SteppedCommitter(journal)
         self.after = after
         self.period_ns = round(config.site.scan.trip_s * SECOND)

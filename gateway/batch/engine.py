@@ -14,7 +14,7 @@ import msgspec
 from gateway.batch.balance import balance
 from gateway.batch.gather import gather
 from gateway.batch.phases import PHASES
-from gateway.batch.procedure import BadInput, Context, Hold
+from gateway.batch.procedure import BadInput, Context, Hold, Phase
 from gateway.control import loop as loops
 from gateway.control.chain import (
     Balance,
@@ -23,6 +23,9 @@ from gateway.control.chain import (
     Charged,
     Entry,
     IcpResult,
+    LoopMode,
+    Note,
+    OutputChanged,
     Prompted,
     SampleRequested,
     StepState,
@@ -30,13 +33,17 @@ from gateway.control.chain import (
 from gateway.control.demand import Outputs
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.loop import Loop
-from gateway.control.machine import ENDED, PROCEDURAL, Illegal, step
+from gateway.control.machine import ENDED, PROCEDURAL, allowed, step
+
+COMMANDS = ("HOLD", "RESTART", "STOP", "ABORT")             # what a person may ask of a batch that has begun
+URGENCY = {"HOLD": 0, "STOP": 1, "ABORT": 2}                # these are never refused because something is being recorded
+EMPTIED = ("FILTER", "TO_BUFFER", "CHECK_UNIT")             # phases whose end proves that nothing is left in the tank
 
 
 class StepRun:
     """One step of the procedure and where it stands."""
 
-    __slots__ = ("name", "phase", "operation", "parameters", "timeout_ns", "parallel", "state", "context", "recorded")
+    __slots__ = ("name", "phase", "operation", "parameters", "timeout_ns", "parallel", "state", "context", "recorded", "stuck")
 
     def __init__(self, name: str, phase: str, operation: str, parameters: Mapping[str, float], timeout_ns: int, parallel: tuple[str, ...]) -> None:
         self.name, self.phase, self.operation = name, phase, operation
@@ -46,6 +53,7 @@ class StepRun:
         self.state = "IDLE"
         self.context: Context | None = None
         self.recorded: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        self.stuck = ""                         # state whose work fails again and again
 
 
 class Batch:
@@ -67,6 +75,7 @@ class Batch:
         self.prompt_texts: dict[str, str] = {}
         self.charges: list[Charged] = []
         self.saved: dict[str, tuple[dict[str, Any], int]] = {}      # step -> (memory, utc of its start)
+        self.metal = False                                          # metallic feed lies in the tank, also after the batch has ended
 
     def apply(self, entry: Entry, utc: int) -> None:
         """Fold one entry of this batch."""
@@ -78,13 +87,18 @@ class Batch:
             run.state = entry.now
             self.saved[entry.step] = (entry.memory, started)
             self.shared = dict(entry.shared)
+            if run.phase == "DOSE_SOLIDS" and entry.was == "IDLE":
+                self.metal = self.metal or self.lot.get("feed_state") == "metal"
+            elif run.phase in EMPTIED and entry.now == "COMPLETE":
+                self.metal = False
         elif isinstance(entry, Prompted):
             self.prompts[entry.prompt] = entry.answer if entry.event == "answered" else None
             self.prompt_texts[entry.prompt] = entry.text or self.prompt_texts.get(entry.prompt, "")
         elif isinstance(entry, SampleRequested):
             self.requests[entry.sample] = entry
         elif isinstance(entry, IcpResult):
-            self.results.append(entry)
+            if entry.sample in self.requests and all(known.sample != entry.sample for known in self.results):
+                self.results.append(entry)      # one result per sample that was asked for
         elif isinstance(entry, Charged):
             self.charges.append(entry)
 
@@ -97,6 +111,19 @@ class Batch:
     def open_prompts(self) -> dict[str, str]:
         """Questions without an answer: prompt -> text."""
         return {name: self.prompt_texts[name] for name, answer in self.prompts.items() if answer is None}
+
+
+def _phase(run: StepRun) -> Phase:
+    """The code of a step. Raises Hold where this program has none."""
+    if run.phase not in PHASES:
+        raise Hold(f"no phase {run.phase} in this program")
+    return PHASES[run.phase]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BadInput):
+        return f"input {error}"
+    return str(error) if isinstance(error, Hold) else f"{type(error).__name__}: {error}"
 
 
 def _step(name: str, spec: Mapping[str, Any]) -> StepRun:
@@ -112,6 +139,7 @@ class UnitWiring(msgspec.Struct, frozen=True):
     streams: dict[str, str]                     # number of the stream selector -> what it draws from
     volume_full_l: float
     parameters: dict[str, float]
+    totals: dict[str, int] = {}                 # totals that this process computes: tag -> image index
 
 
 class Engine:
@@ -128,6 +156,7 @@ class Engine:
         self.sent: list[Entry] = []
         self.now = Now(0, 0)
         self.hold_wanted = ""
+        self.asked: tuple[str, str, str] | None = None          # event, cause, who: waits for the record
 
     # --- the plant as a phase sees it ---------------------------------------------------------------------------
     def tag(self, role: str) -> int:
@@ -156,7 +185,11 @@ class Engine:
         self._loop(name, mode, setpoint, cause, out, rate_per_min)
 
     def _loop(self, name: str, mode: str, setpoint: float | None, cause: str, out: float | None, rate: float | None) -> None:
-        self._take(loops.request(self.loops[name], mode, setpoint, "program", cause, out, rate))
+        loop = self.loops[name]
+        entry = loops.request(loop, mode, setpoint, "program", cause, out, rate)
+        if isinstance(entry, LoopMode) and entry.mode not in ("MANUAL", loop.mode) and loop.blind(self.image):
+            raise BadInput(name, "without a good pv")
+        self._take(entry)
 
     def _take(self, entry: Entry | str | None) -> None:
         if isinstance(entry, str):
@@ -230,12 +263,10 @@ class Engine:
         running = batch is not None and batch.state not in (*ENDED, "IDLE")
         if name == "active":
             return float(running)
+        if name == "metal":
+            return float(batch is not None and batch.metal)
         if batch is None or not running:
             return 0.0
-        if name == "metal":
-            return float((batch.lot.get("feed_state") == "metal" and any(c.material == "solids" for c in batch.charges))
-                         or any(run.phase == "DOSE_SOLIDS" and run.state not in ("IDLE", *ENDED) and batch.lot.get("feed_state") == "metal"
-                                for run in batch.steps.values()))
         if name == "acid_dosed":
             total = self.wiring.roles.get("acid_total")
             known = total is not None and self.image.quality[total] & 0xC0000000 == 0
@@ -246,18 +277,24 @@ class Engine:
 
     # --- commands -----------------------------------------------------------------------------------------------
     def command(self, event: str, who: str, why: str) -> str | None:
-        """START, HOLD, RESTART, STOP or ABORT; a sentence when it is refused."""
+        """HOLD, RESTART, STOP or ABORT; a sentence when it is refused.
+
+        While something is on its way to the record a RESTART is refused; the others wait for it, the most urgent of them wins.
+        """
         batch = self.batch
         if batch is None:
             return f"no batch on {self.wiring.unit}"
-        if self.pending:
-            return "a change of state is being recorded; try again"
+        possible = [known for known in allowed(PROCEDURAL, batch.state) if known in COMMANDS]
+        if event not in possible:
+            return f"{batch.id}: {event} is not possible in {batch.state}; possible: {', '.join(possible) or 'nothing'}"
         if event == "RESTART" and (standing := self.interlocked()):
             return "interlocks stand: " + ", ".join(standing)
-        try:
+        if not self.pending and not self.outbox:
             self._batch_to(event, why or event.lower(), who)
-        except Illegal as error:
-            return f"{batch.id}: {error}"
+        elif event == "RESTART":
+            return "a change of state is being recorded; try again"
+        elif self.asked is None or URGENCY[event] > URGENCY[self.asked[0]]:
+            self.asked = (event, why or event.lower(), who)
         return None
 
     def want_hold(self, cause: str) -> None:
@@ -273,10 +310,11 @@ class Engine:
     def _batch_to(self, event: str, cause: str, who: str) -> None:
         assert self.batch is not None
         after = step(PROCEDURAL, self.batch.state, event)
+        moved = {entry.step for entry in self.outbox if isinstance(entry, StepState) and entry.was != entry.now}
         self.emit(BatchState(batch=self.batch.id, was=self.batch.state, now=after, cause=cause, who=who))
         if event != "DONE":
             for run in self.batch.active:
-                if event in PROCEDURAL[run.state]:
+                if event in PROCEDURAL[run.state] and run.name not in moved:
                     self._step_to(run, event, cause)
 
     def _step_to(self, run: StepRun, event: str, cause: str = "") -> None:
@@ -285,20 +323,38 @@ class Engine:
 
     def _record(self, run: StepRun, after: str, cause: str = "") -> None:
         assert self.batch is not None
-        memory = {k: v for k, v in run.context.memory.items() if not k.startswith("~")} if run.context else {}
+        memory = self._memory(run)
         report = dict(run.context.report) if run.context else {}
         shared = dict(self.batch.shared)
         run.recorded = (memory, shared)
         self.emit(StepState(batch=self.batch.id, step=run.name, phase=run.phase, was=run.state, now=after, cause=cause, report=report,
-                            memory=memory, shared=shared))
+                            memory=memory, shared=shared, totals=self._totals()))
+
+    def _memory(self, run: StepRun) -> dict[str, Any]:
+        """What a step must not forget; after a restart, before it has worked again, what the record says."""
+        assert self.batch is not None
+        if run.context is None:
+            return dict(self.batch.saved.get(run.name, ({}, 0))[0])
+        return {key: value for key, value in run.context.memory.items() if not key.startswith("~")}
+
+    def _totals(self) -> dict[str, float]:
+        return {name: round(self.image.value[i], 6) for name, i in self.wiring.totals.items()}
 
     # --- one scan -----------------------------------------------------------------------------------------------
     def scan(self, now: Now) -> list[Entry]:
         """One pass: let the active steps work in their states; returns the entries, which act when they are durable."""
         self.now = now
         batch = self.batch
-        if batch is None or self.pending or batch.state in ENDED or batch.state == "IDLE":
+        if batch is None or batch.state in ENDED or batch.state == "IDLE":
+            self.hold_wanted, self.asked = "", None             # meant for a batch that is no more
             return self._flush()
+        if self.pending:
+            return self._flush()
+        if self.asked is not None:
+            (event, cause, who), self.asked = self.asked, None
+            if event in PROCEDURAL[batch.state]:
+                self._batch_to(event, cause, who)
+                return self._flush()
         if self.hold_wanted:
             self.hold(self.hold_wanted)
             return self._flush()
@@ -308,6 +364,8 @@ class Engine:
                 self._next_group()
             for run in active:
                 self._work(run, now)
+                if any(isinstance(entry, BatchState) for entry in self.outbox):
+                    break                       # the batch holds: nobody else works in this scan
         elif batch.state in ("HOLDING", "RESTARTING", "STOPPING", "ABORTING"):
             self._transit(active, now)
         return self._flush()
@@ -333,17 +391,16 @@ class Engine:
         return ctx
 
     def _work(self, run: StepRun, now: Now) -> None:
-        ctx = self._context(run, now)
-        phase = PHASES[run.phase]
+        before = len(self.outbox)
         try:
+            ctx = self._context(run, now)
+            phase = _phase(run)
             for role in phase.needs:
                 ctx.value(role)
             done = phase.running(ctx)
-        except BadInput as error:
-            self.hold(f"{run.name}: input {error}")
-            return
-        except Hold as reason:
-            self.hold(f"{run.name}: {reason}")
+        except Exception as error:
+            self.outbox[before:] = [entry for entry in self.outbox[before:] if not isinstance(entry, OutputChanged | LoopMode)]
+            self.hold(f"{run.name}: {_reason(error)}")          # what it wanted before it stumbled is not wanted
             return
         if done:
             self._step_to(run, "DONE")
@@ -356,8 +413,7 @@ class Engine:
     def _save(self, run: StepRun) -> None:
         """Record the phase's memory when it has changed, so that a restart finds it."""
         assert run.context is not None and self.batch is not None
-        memory = {k: v for k, v in run.context.memory.items() if not k.startswith("~")}
-        if (memory, self.batch.shared) != run.recorded:
+        if (self._memory(run), self.batch.shared) != run.recorded:
             self._record(run, run.state)
 
     def _transit(self, active: list[StepRun], now: Now) -> None:
@@ -366,14 +422,16 @@ class Engine:
         for run in active:
             if run.state != self.batch.state:
                 continue
-            ctx = self._context(run, now)
             try:
-                done = getattr(PHASES[run.phase], verb)(ctx)
-            except (BadInput, Hold) as error:
+                done = getattr(_phase(run), verb)(self._context(run, now))
+            except Exception as error:
                 done = False
                 if verb == "restarting":
-                    self.hold(f"{run.name}: cannot restart: {error}")
+                    self.hold(f"{run.name}: cannot restart: {_reason(error)}")
                     return
+                if run.stuck != verb:           # tried again in every scan, told once
+                    run.stuck = verb
+                    self.emit(Note(batch=self.batch.id, text=f"{run.name}: {verb} does not end: {_reason(error)}"))
             if done:
                 self._step_to(run, "DONE")
         if all(run.state != self.batch.state for run in active) and not self.outbox:
@@ -388,7 +446,10 @@ class Engine:
                 for name in (run.name, *run.parallel):
                     self._record(self.batch.steps[name], "RUNNING")
                 return
-        self.emit(self._balance())
+        try:
+            self.emit(self._balance())
+        except Exception as error:              # a batch that has ended has ended, whatever can be said of its masses
+            self.emit(Note(batch=self.batch.id, text=f"no balance: {_reason(error)}"))
         self._batch_to("DONE", "procedure finished", "")
 
     def _balance(self) -> Balance:
@@ -410,7 +471,9 @@ class Engine:
     def apply(self, entry: Entry, now: Now) -> None:
         """Fold a durable entry of this unit's batch."""
         if isinstance(entry, BatchCreated):
+            metal = self.batch is not None and self.batch.metal
             self.batch = Batch(entry, now.utc)
+            self.batch.metal = metal            # until this batch's CHECK_UNIT finds the tank empty
             self.batch.shared = dict(entry.control_recipe.get("shared", {}))
         elif self.batch is not None:
             self.batch.apply(entry, now.utc)
@@ -418,6 +481,7 @@ class Engine:
                 run = self.batch.steps[entry.step]
                 if run.context is not None and entry.was != entry.now:
                     run.context.state_since = now.mono
+                    run.context.memory = {key: value for key, value in run.context.memory.items() if not key.startswith("~")}
 
     def settled(self, entry: Entry) -> None:
         """One of the entries that this engine sent, if it is one, has been applied."""

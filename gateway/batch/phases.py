@@ -45,6 +45,7 @@ class ChargeWater(Phase):
     def running(self, ctx: Context) -> bool:
         start = ctx.memory.setdefault("start_l", ctx.value("water_total"))
         done = ctx.value("water_total") - start
+        ctx.progress("done_l", done, 0.02 * ctx.p["volume"])
         in_flight = ctx.memory.get("~flow", 0.0) / 60.0 * 1.5       # valve travels 2 s: about 1.5 s at the last flow
         ctx.memory["~flow"] = ctx.value("water_flow") if ctx.good("water_flow") else 0.0
         if not ctx.memory.get("closed") and done < ctx.p["volume"] - in_flight:
@@ -68,7 +69,7 @@ class StartAgitator(Phase):
 
     def running(self, ctx: Context) -> bool:
         ctx.output("agitator_run", 1.0)
-        ctx.loop("agitator", "AUTO", ctx.p["speed"])
+        ctx.keep("agitator", "AUTO", ctx.p["speed"])
         near = abs(ctx.value("agitator_speed") - ctx.p["speed"]) <= 0.05 * ctx.p["speed"]
         if ctx.steady("proved", near and ctx.value("agitator_running") > 0.5, 10.0):
             ctx.shared["agitated"] = True
@@ -82,8 +83,8 @@ class Heat(Phase):
     needs = ("temperature",)
 
     def running(self, ctx: Context) -> bool:
-        ctx.loop("jacket", "CASCADE")
-        ctx.loop("temperature", "AUTO", ctx.p["temperature"], rate_per_min=ctx.p["ramp"])
+        ctx.keep("jacket", "CASCADE")
+        ctx.keep("temperature", "AUTO", ctx.p["temperature"], ctx.p["ramp"])
         return ctx.value("temperature") >= ctx.p["temperature"] - ctx.p["tolerance"]
 
 
@@ -109,6 +110,7 @@ class DoseSolids(Phase):
             ctx.memory.pop("tipped")
             raise Hold(f"hopper holds {start:.1f} kg, the recipe wants {ctx.p['mass']:.1f} kg")
         fed = start - ctx.value("feeder.hopper_weight")
+        ctx.progress("fed_kg", fed, 0.02 * ctx.p["mass"])
         if not ctx.memory.get("closed") and fed < min(ctx.p["mass"], start) - 0.25:
             ctx.output("solids_gate", 1.0)
             ctx.output("feeder.run", 1.0)
@@ -136,6 +138,7 @@ class DoseAcid(Phase):
         volume = ctx.p["amount"] / ctx.p["strength"]
         start = ctx.memory.setdefault("start_l", ctx.value("acid_total"))
         done = ctx.value("acid_total") - start
+        ctx.progress("done_l", done, 0.02 * volume)
         if not ctx.memory.get("closed") and done < volume - 0.005:
             ctx.output("acid_valve", 1.0)
             ctx.output("acid_pump_run", 1.0)
@@ -157,7 +160,6 @@ class DoseAcid(Phase):
     def restarting(self, ctx: Context) -> bool:
         """Agitator alone first; with hydrogen steady and low the acid begins again at a tenth of its rate."""
         ctx.memory["gentle"] = True
-        ctx.memory.pop("~gentle_time", None)
         agitated = super().restarting(ctx)
         return agitated and ctx.steady("hydrogen", ctx.value("lel") < 8.0, 60.0)
 
@@ -168,12 +170,13 @@ class Leach(Phase):
     needs = ("temperature", "agitator_running", "ph")
 
     def running(self, ctx: Context) -> bool:
-        ctx.loop("temperature", "AUTO", ctx.p["temperature"])
+        ctx.keep("jacket", "CASCADE")
+        ctx.keep("temperature", "AUTO", ctx.p["temperature"])
         minutes = ctx.elapsed_s / 60.0
         due = ctx.memory.get("next_min", 0.0)
         if due <= minutes < ctx.p["max_time"] and not ctx.memory.get("pending"):
             ctx.memory["pending"] = ctx.plant.request_sample(str(int(ctx.shared["stream"])), "leach-sample", {"minutes": round(minutes, 3)})
-            ctx.memory["next_min"] = due + ctx.p["sample_interval"]
+            ctx.memory["next_min"] = max(due, minutes - ctx.p["sample_interval"]) + ctx.p["sample_interval"]     # no burst after a hold
         pending = ctx.memory.get("pending")
         if pending and ctx.plant.result(pending) is not None:
             ctx.memory["pending"] = None
@@ -198,8 +201,8 @@ class Cool(Phase):
     needs = ("temperature",)
 
     def running(self, ctx: Context) -> bool:
-        ctx.loop("jacket", "CASCADE")
-        ctx.loop("temperature", "AUTO", ctx.p["temperature"], rate_per_min=COOL_K_PER_MIN)
+        ctx.keep("jacket", "CASCADE")
+        ctx.keep("temperature", "AUTO", ctx.p["temperature"], COOL_K_PER_MIN)
         return ctx.value("temperature") <= ctx.p["temperature"] + 1.0
 
 
@@ -323,6 +326,7 @@ class Filter(Phase):
             ctx.output("transfer_run", 1.0)
             ctx.loop("transfer", "AUTO", ctx.p["pressure_max"])
             self._relax(ctx)
+            ctx.progress("filtrate_l", ctx.value("press.filtrate_total") - ctx.shared["filtrate_start_l"], 10.0)
             if not ctx.steady("empty", ctx.value("level") <= ctx.p["level_end"], 20.0):
                 return False
             ctx.memory["emptied"] = True
@@ -334,6 +338,7 @@ class Filter(Phase):
         """Below 150 L the agitator draws air and its loop has nothing left to stir: stop it, and the heating with it."""
         if ctx.value("level") <= ctx.plant.parameter("agitator_min_level_pct") and ctx.shared.get("agitated"):
             ctx.shared["agitated"] = False
+            ctx.release("jacket", "agitator", "temperature")
             ctx.loop("jacket", "MANUAL", out=0.0)
             ctx.loop("agitator", "MANUAL", out=0.0)
             ctx.output("agitator_run", 0.0)
@@ -349,6 +354,7 @@ class Wash(Phase):
     def running(self, ctx: Context) -> bool:
         start = ctx.memory.setdefault("start_l", ctx.value("press.wash_total"))
         done = ctx.value("press.wash_total") - start
+        ctx.progress("done_l", done, 0.02 * ctx.p["volume"])
         if not ctx.memory.get("closed") and done < ctx.p["volume"]:
             ctx.output("press.wash_valve", 1.0)
             ctx.output("press.wash_pump_speed_sp", 60.0)
@@ -370,7 +376,7 @@ class Blow(Phase):
     prove = False
 
     def running(self, ctx: Context) -> bool:
-        blowing = ctx.elapsed_s < ctx.p["time"] * 60.0
+        blowing = not ctx.steady("blown", True, ctx.p["time"] * 60.0)
         ctx.output("press.blow_valve", 1.0 if blowing else 0.0)
         return not blowing
 
@@ -385,10 +391,11 @@ class Drop(Phase):
     def running(self, ctx: Context) -> bool:
         start = ctx.memory.setdefault("start_kg", ctx.value("press.cake_weight"))
         ctx.output("press.close", 0.0)
-        dropping = ctx.elapsed_s < ctx.p["time"] * 60.0
+        dropping = not ctx.memory.get("dropped") and not ctx.steady("dropping", True, ctx.p["time"] * 60.0)
         ctx.output("press.drop_valve", 1.0 if dropping else 0.0)
         if dropping:
             return False
+        ctx.memory["dropped"] = True
         if "cake_kg" not in ctx.memory:
             if ctx.steady("settled", True, 20.0):
                 ctx.memory["cake_kg"] = round(ctx.value("press.cake_weight") - start, 3)

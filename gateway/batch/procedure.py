@@ -52,7 +52,7 @@ class Context:
     ``p``: the step's parameters, in the units of the phase's declaration. ``memory``: survives a restart (JSON values).
     ``shared``: the batch's own memory, likewise. ``elapsed_s``: time since the step started, ``state_s``: since its
     procedural state began. ``report``: what the step leaves in the record. A memory key that begins with ``~`` is a
-    timer: it starts anew after a restart.
+    timer: it starts anew with every procedural state and after a restart.
     """
 
     def __init__(self, plant: Plant, batch: str, step: str, phase: str, parameters: Mapping[str, float],
@@ -96,6 +96,24 @@ class Context:
         """Want a loop in a mode with a setpoint, from now on."""
         self.plant.set_loop(role, mode, setpoint, self.step, out, rate_per_min)
 
+    def keep(self, role: str, mode: str, setpoint: float | None = None, rate_per_min: float | None = None) -> None:
+        """The same for a loop that goes on after this step: a restart of the batch wants it so again."""
+        self.loop(role, mode, setpoint, rate_per_min=rate_per_min)
+        wish = [mode, setpoint, rate_per_min]
+        kept: dict[str, Any] = self.shared.get("keep", {})
+        if kept.get(role) != wish:
+            self.shared["keep"] = {**kept, role: wish}
+
+    def release(self, *roles: str) -> None:
+        """Loops that a restart of the batch leaves alone from now on."""
+        kept: dict[str, Any] = self.shared.get("keep", {})
+        self.shared["keep"] = {role: wish for role, wish in kept.items() if role not in roles}
+
+    def progress(self, key: str, done: float, grain: float) -> None:
+        """Write down how far a dosing has come, at every ``grain``: with it the totals go into the record."""
+        if abs(done - self.memory.get(key, 0.0)) >= grain:
+            self.memory[key] = round(done, 3)
+
     def steady(self, key: str, condition: bool, seconds: float) -> bool:
         """Whether a condition has stood without a break for so long."""
         if not condition:
@@ -108,9 +126,9 @@ class Context:
 class Phase:
     """A phase: override ``running`` and whatever it must do differently in the other states.
 
-    ``needs``: roles whose values must be Good while it runs. ``stops_dosing``: roles that go to their zero on HOLDING.
-    The defaults: chemistry goes on while HELD (cooling and agitation stay), every dosing stops, and before dosing
-    resumes temperature and agitation are proved again.
+    ``needs``: roles whose values must be Good while it runs. ``zeros``, ``feeds``: what goes to its zero on HOLDING.
+    The defaults: chemistry goes on while HELD (cooling and agitation stay), every dosing stops, and before the phase
+    resumes the loops that were to be kept are wanted again and the agitator is proved.
     """
 
     needs: tuple[str, ...] = ()
@@ -123,18 +141,33 @@ class Phase:
         raise Hold("this phase has no work")
 
     def holding(self, ctx: Context) -> bool:
-        """Stop every dosing; True when the outputs were wanted so."""
-        for role in self.feeds:
-            ctx.loop(role, "MANUAL", out=0.0)
-        for role in self.zeros:
-            ctx.output(role, 0.0)
+        """Stop every dosing; True when the outputs were wanted so. One that cannot be stopped does not keep the others on."""
+        failed: Exception | None = None
+        for stop, roles in ((self._stop_feed, self.feeds), (self._stop_output, self.zeros)):
+            for role in roles:
+                try:
+                    stop(ctx, role)
+                except Exception as error:
+                    failed = failed or error
+        if failed is not None:
+            raise failed
         return True
+
+    @staticmethod
+    def _stop_feed(ctx: Context, role: str) -> None:
+        ctx.loop(role, "MANUAL", out=0.0)
+
+    @staticmethod
+    def _stop_output(ctx: Context, role: str) -> None:
+        ctx.output(role, 0.0)
 
     def held(self, ctx: Context) -> None:
         """While HELD: nothing to add; loops for temperature and agitation go on."""
 
     def restarting(self, ctx: Context) -> bool:
-        """Prove the agitator again before the phase resumes; True when proved."""
+        """Want again what was to be kept, and prove the agitator before the phase resumes; True when proved."""
+        for role, (mode, setpoint, rate) in ctx.shared.get("keep", {}).items():
+            ctx.loop(role, mode, setpoint, rate_per_min=rate)
         if not self.prove or not ctx.shared.get("agitated"):
             return True
         ctx.output("agitator_run", 1.0, again=True)
@@ -142,9 +175,8 @@ class Phase:
 
     def stopping(self, ctx: Context) -> bool:
         """An orderly end: dosing off, heating off; agitation and cooling stay."""
-        self.holding(ctx)
         ctx.loop("jacket", "MANUAL", out=0.0)
-        return True
+        return self.holding(ctx)
 
     def aborting(self, ctx: Context) -> bool:
         """A quick end: as stopping."""

@@ -55,8 +55,12 @@ async def _run(config: object, given: argparse.Namespace) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, runtime.stop, f"signal {name.name}")
         runtime.start()
-        await Lockstep(runtime, stepped, given.lockstep).run()
-        await runtime.close()
+        try:
+            await Lockstep(runtime, stepped, given.lockstep).run()
+        except Exception as error:
+            runtime.stop(f"scan: {error}", failed=True)
+        finally:
+            await runtime.close()
         if runtime.failure:
             raise RuntimeError(runtime.failure)
     finally:

@@ -14,7 +14,6 @@ from gateway.control.chain import AlarmChanged, Entry
 from gateway.control.image import SECOND, Now
 from gateway.control.machine import ALARM, LATCHING_ALARM, Illegal, step
 
-
 PEOPLE = ("ACK", "RESET", "SHELVE", "UNSHELVE", "DISABLE", "ENABLE")     # what a person may ask; the rest is the plant's own
 SHELVED_AT_MOST_NS = 12 * 3600 * SECOND         # one shift: assumed
 _STANDING = ("UNACK", "ACKED")

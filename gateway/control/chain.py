@@ -89,6 +89,7 @@ class StepState(_Entry, tag="step_state", frozen=True):
     report: dict[str, Any] = {}
     memory: dict[str, Any] = {}                 # what the phase needs to go on after a restart
     shared: dict[str, Any] = {}                 # what the batch needs, likewise
+    totals: dict[str, float] = {}               # totals that this process computes, as they stood: a restart goes on from them
 
 
 class LoopMode(_Entry, tag="loop_mode", frozen=True):

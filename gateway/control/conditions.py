@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Any
 
 from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedInput
+from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from gateway.control.dimension import DIMENSIONLESS, Quantity, UnitMismatch, quantity
 
@@ -125,8 +125,8 @@ def parse(text: str) -> Expression:
     try:
         tree = _parser().parse(text)  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedInput as error:
-        column = getattr(error, "column", 1)
-        column = column if isinstance(column, int) and column > 0 else len(text) + 1
+        ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+        column = len(text) + 1 if ended or error.column < 1 else error.column
         raise ConditionError(f"cannot read condition at column {column}: {text[max(0, column - 1):][:20]!r}", column) from None
     _check_depth(tree)
     _check_calls(tree)

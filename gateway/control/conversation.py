@@ -87,6 +87,7 @@ class Conversation:
         self._probes = 0
         self._probe_at = 0
         self._reported: set[str] = set()
+        self.quiet = False                  # asked, and nothing has happened since: there is no use in asking again
 
     @property
     def urgent(self) -> bool:
@@ -100,6 +101,7 @@ class Conversation:
     # ------------------------------------------------------------------------------------------------ what to ask
     def due(self, now: int) -> Read | Write | None:
         """The next request, which then is in flight until ``absorb`` or ``lost``; None when there is nothing to ask now."""
+        self.quiet = True
         if self._flight is not None:
             return None
         if not self._proven:
@@ -126,6 +128,7 @@ class Conversation:
 
     def write(self, tag: int, value: float, now: int, expires: int) -> None:
         """Ask for one write; it ends in exactly one outcome. Raises KeyError for a tag that is no output of this device."""
+        self.quiet = False
         if self.read_only:
             self.writing.end(tag, value, "rejected", now, "read-only")
         elif self._wrong:
@@ -135,6 +138,7 @@ class Conversation:
 
     def beat(self, now: int) -> None:
         """One token of a completed scan, good for twice the shortest period: queues what has come due."""
+        self.quiet = False
         self._token_until = now + 2 * self.polling.period_ns
         self._beats = not self.read_only
         if self.writing.waiting:
@@ -155,7 +159,7 @@ class Conversation:
         if flight is None or reply.request is not self._request:
             self.health.surplus += 1
             return
-        self._flight = None
+        self._flight, self.quiet = None, False
         if reply.failure is not None:
             return self._failed(flight, reply.failure, now)
         if reply.exception is not None:
@@ -182,6 +186,7 @@ class Conversation:
 
     def connected(self, now: int) -> None:
         """The link is there (again): prove identity, then everything is due at the next token."""
+        self.quiet = False
         self._drop_flight(now, "connection replaced")
         self.polling.restart()
         self._proven = self._proof is None

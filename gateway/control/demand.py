@@ -20,7 +20,11 @@ Send = Callable[[int, float, int, int], None]      # output tag index, value, no
 
 
 class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One output, wired. ``safe`` None keeps what the device does now. ``quantum``: device resolution in tag units."""
+    """One output, wired. ``safe`` None keeps what the device does now. ``quantum``: device resolution in tag units.
+
+    ``told``: the device answers with what came of the command (a drive: whether it runs), which is ``readback``; the tag
+    itself then shows the command, so that "told to run, but not running" can be seen.
+    """
 
     name: str
     tag: int
@@ -36,6 +40,7 @@ class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
     settle_ns: int = 5 * SECOND
     command_age_ns: int = 5 * SECOND
     reassert: bool = True
+    told: bool = False
 
 
 class Output:
@@ -80,6 +85,7 @@ class Outputs:
         self.by_name = {item.row.name: item for item in self.items}
         self.send = send
         self.failures: list[Entry] = []
+        self._told = [item for item in self.items if item.row.told]
 
     def request(self, tag: int, value: float, owner: str, cause: str, batch: str = "", again: bool = False) -> Entry | str | None:
         """The entry that would make a value wanted; None when it is already; a sentence when it is refused.
@@ -101,8 +107,21 @@ class Outputs:
         for tag, value in effects.items():
             item = self.by_tag[tag]
             if item.owner != "loop" and item.wanted is not None and item.wanted != value:
-                entries.append(OutputChanged(tag=item.row.name, wanted=value, was=item.wanted, owner="interlock", cause=cause, batch=item.batch))
+                name, was, batch = item.row.name, item.wanted, item.batch
+                entries.append(OutputChanged(tag=name, wanted=value, was=was, owner="interlock", cause=cause, batch=batch))
         return entries
+
+    def show(self, image: Image) -> None:
+        """Let the tags that stand for a command show it; their quality stays that of the line to the device."""
+        for item in self._told:
+            if item.commanded is not None:
+                image.value[item.row.tag] = item.commanded
+
+    def take_over(self, image: Image) -> None:
+        """The start-up is over: what nobody has commanded yet is commanded as the device does it now."""
+        for item in self.items:
+            if item.commanded is None:
+                item.commanded = self.actual(item.row.tag, image)
 
     def forget(self) -> None:
         """After a restart nobody wants anything yet: what has a safe value stays there, the rest keeps what the device does."""
@@ -126,6 +145,7 @@ class Outputs:
                 item.blocked = tuple(reasons.get(tag, ("start-up",)))
                 item.moved_at, item.eased = now.mono, None
             if value is None:
+                item.moved_at = now.mono
                 continue
             if not item.blocked:
                 value = self._shape(item, value, now)
@@ -185,14 +205,15 @@ class Outputs:
             item.sent_at = now.mono
 
     def _drift(self, item: Output, readback: float, now: Now) -> None:
-        if item.blocked or (item.state == "sent" and item.row.reassert):
-            assert item.commanded is not None
+        assert item.commanded is not None
+        again = bool(item.blocked) or (item.state == "sent" and item.row.reassert)
+        if (item.state == "reasserted" or not again) and item.failure != "diverged":
+            item.failure = "diverged"
+            detail = "asked for again and again" if again else "left alone after one re-assertion" if item.row.reassert else "not re-asserted by policy"
+            self.failures.append(WriteFailed(tag=item.row.name, wanted=item.commanded, outcome="diverged", readback=readback, detail=detail))
+        if again:
             self._write(item, item.commanded, now)
-            item.state = "reasserted"
-            return
-        item.state = "diverged"
-        self.failures.append(WriteFailed(tag=item.row.name, wanted=item.commanded or 0.0, outcome="diverged", readback=readback,
-                                         detail="left alone after one re-assertion" if item.row.reassert else "not re-asserted by policy"))
+        item.state = "reasserted" if again else "diverged"
 
     def outcome(self, tag: int, value: float, result: str, detail: str) -> None:
         """Take in how a write ended on the wire; anything but accepted is recorded, once until the output is verified again."""

@@ -21,9 +21,9 @@ class Pid:
         self.gain, self.ti, self.td, self.b = gain, ti_s, td_s, b
         self.tf = max(tf_s, td_s / 10.0)
         self.low, self.high = low, high
-        self.integral = 0.0
-        self.d = 0.0
-        self.yf = 0.0
+        self.integral: float = 0.0
+        self.d: float = 0.0
+        self.yf: float = 0.0
         self.terms = (0.0, 0.0, 0.0)
         self.out = min(max(0.0, low), high)     # what it asked for last
         self.fresh = True

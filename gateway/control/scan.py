@@ -7,6 +7,7 @@ in the first scan after its entry is durable, and is arbitrated then.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -29,12 +30,25 @@ from gateway.control.chain import (
     OutputChanged,
     Prompted,
     SampleRequested,
+    StepState,
 )
 from gateway.control.demand import Outputs
 from gateway.control.derived import Derived
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.interlock import Interlocks
 from gateway.control.loop import Loop
+
+ARGUMENT_BYTES = 64 * 1024
+COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
+_EVENTS = {
+    "batch": ("start", "hold", "restart", "stop", "abort"),
+    "prompt": ("answer",),
+    "interlock": ("reset", "bypass", "unbypass"),
+    "alarm": ("ack", "reset", "shelve", "unshelve", "disable", "enable"),
+    "loop": ("set",),
+    "output": ("set",),
+}
+VERBS = frozenset(f"{area}.{event}" for area, events in _EVENTS.items() for event in events)
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +142,10 @@ class Scan:
         self._last: list[Entry] = []
         self._last_now = Now(0, 0)
         self._keys: dict[str, CommandReceived] = {}
-        self._alarm_due = 0
+        self._batches: set[str] = set()         # every batch there ever was
+        self._creating: set[str] = set()        # units whose next batch is on its way to the record
+        self._alarm_tick = -1
+        self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
         self._truths: list[Any] = []
 
     # --- one pass -----------------------------------------------------------------------------------------------
@@ -136,27 +153,30 @@ class Scan:
         """One pass at ``now``; entries up to ticket ``committed`` are durable."""
         parts, image = self.parts, self.parts.image
         entries: list[Entry] = []
+        armed = self.armed                      # outputs leave safe one scan later, when every cause was judged for good
         self._apply_durable(committed, now)
-        answers = [self._carry_out(self.inbox.popleft(), now, entries) for _ in range(len(self.inbox))]
+        answers = [self._carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
         image.age(now.mono)
+        parts.outputs.show(image)
         self._figures(now)
         for derived in parts.derived:
             derived.update(image, now)
         self._news(entries)
         truths = self._truths = parts.conditions(image.value, image.quality)
         n = len(parts.interlocks.items)
-        entries += parts.interlocks.update(truths[:n], now)
+        self._trips(parts.interlocks.update(truths[:n], now), entries)
         self._start_up(now, entries)
         for where, name in parts.interlocks.holds:
             self._hold(where, name)
         for unit in parts.units.values():
             entries += unit.scan(now)
-        self._loops(now, entries)
-        if now.mono >= self._alarm_due:
-            self._alarm_due = now.mono + parts.alarm_period_ns
+        if self.armed:
+            self._loops(now, entries)
+        if self.armed and now.mono // parts.alarm_period_ns != self._alarm_tick:
+            self._alarm_tick = now.mono // parts.alarm_period_ns         # not before the first full image: nobody learns from that
             m = len(parts.alarms.items)
             entries += parts.alarms.update(truths[n:n + m], truths[n + m:], now)
-        parts.outputs.arbitrate(image, now, parts.interlocks.forced, parts.interlocks.reasons, self.armed)
+        parts.outputs.arbitrate(image, now, parts.interlocks.forced, parts.interlocks.reasons, armed)
         if parts.outputs.failures:
             entries += parts.outputs.failures
             parts.outputs.failures = []
@@ -187,17 +207,23 @@ class Scan:
         """Fold one durable entry into loops, outputs and batches; on replay (not ``live``) also into latches and alarms."""
         parts = self.parts
         if isinstance(entry, LoopMode):
-            parts.loops[entry.loop].apply(entry)
+            if entry.loop in parts.loops:       # the configuration may have lost it since
+                parts.loops[entry.loop].apply(entry)
         elif isinstance(entry, OutputChanged):
-            parts.outputs.by_name[entry.tag].apply(entry, now.utc)
+            if entry.tag in parts.outputs.by_name:
+                parts.outputs.by_name[entry.tag].apply(entry, now.utc)
         elif isinstance(entry, InterlockChanged):
-            if not live and entry.interlock in parts.interlocks.by_name:
-                parts.interlocks.by_name[entry.interlock].apply(entry, now.utc)
+            if (entry.who or not live) and entry.interlock in parts.interlocks.by_name:
+                parts.interlocks.apply(entry, now.utc)      # what happened by itself has acted at once
         elif isinstance(entry, AlarmChanged):
             if not live and entry.alarm in parts.alarms.by_name:
-                parts.alarms.by_name[entry.alarm].apply(entry)
+                parts.alarms.by_name[entry.alarm].restore(entry)
         elif isinstance(entry, CommandReceived) and entry.key:
-            self._keys[entry.key] = entry
+            self._keys.setdefault(entry.key, entry)
+        elif isinstance(entry, StepState) and not live:
+            for name, total in entry.totals.items():
+                if name in self._totals:
+                    self._totals[name].total = total
         if isinstance(entry, SampleRequested) and live:
             parts.start_sample(entry, now)
         self._to_unit(entry, now, live)
@@ -205,7 +231,10 @@ class Scan:
     def _to_unit(self, entry: Entry, now: Now, live: bool) -> None:
         batch = getattr(entry, "batch", "")
         if isinstance(entry, BatchCreated):
-            self.parts.units[entry.unit].apply(entry, now)
+            self._batches.add(entry.batch)
+            self._creating.discard(entry.unit)
+            if entry.unit in self.parts.units:
+                self.parts.units[entry.unit].apply(entry, now)
             for derived in self.parts.derived:
                 if derived.row.reset == entry.unit:
                     derived.restart()
@@ -222,7 +251,7 @@ class Scan:
         image = self.parts.image
         for i, show in self.parts.figures:
             value = show()
-            if value is None:
+            if value is None or not math.isfinite(value):
                 image.quality[i] = 0x80000000
                 image.seen[i] = now.mono
             else:
@@ -246,8 +275,9 @@ class Scan:
         for unit in self.parts.units.values():
             if unit.batch is not None and document.sample in unit.batch.requests:
                 context = unit.batch.requests[document.sample].context
+        values, u = ({e: x for e, x in figures.items() if math.isfinite(x)} for figures in (document.values, document.u))
         return IcpResult(sample=document.sample, batch=document.batch, stream=document.stream, purpose=document.purpose,
-                         taken_utc=document.taken_utc, measured_utc=document.measured_utc, values=document.values, u=document.u,
+                         taken_utc=document.taken_utc, measured_utc=document.measured_utc, values=values, u=u,
                          unit=document.unit, qc=document.qc, quality=document.quality, context=context)
 
     def _start_up(self, now: Now, entries: list[Entry]) -> None:
@@ -262,6 +292,7 @@ class Scan:
             return
         self.armed = True
         self.parts.interlocks.arm()
+        self.parts.outputs.take_over(image)
         if late:
             entries.append(Note(text="start-up ended by its timeout: " + ", ".join(
                 image.names[i] for i in self.parts.trip_tags if image.quality[i] & 0x80000000)))
@@ -269,9 +300,9 @@ class Scan:
             entries += self._take_over(loop)
 
     def _take_over(self, loop: Loop) -> list[Entry]:
-        """After any start a loop is in MANUAL at the output that the device has."""
+        """After any start a loop is in MANUAL at the output that the device has; an outer one at what its inner loop sees."""
         if loop.row.output is None:
-            return []
+            return self._take_over_outer(loop)
         actual = self.parts.outputs.actual(loop.row.output, self.parts.image)
         if loop.mode == "MANUAL" and (actual is None or abs(actual - loop.row.share(loop.out)) < 1e-6):
             return []
@@ -281,6 +312,24 @@ class Scan:
         entry = LoopMode(loop=loop.row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause="start-up: output as read back")
         loop.apply(entry)
         return [entry]
+
+    def _take_over_outer(self, loop: Loop) -> list[Entry]:
+        if loop.mode == "MANUAL":
+            return []
+        row = loop.row
+        seen = self._pv(self.parts.loops[row.inner]) if row.inner is not None else None
+        out = row.safe_out if seen is None else min(max(seen, row.out_low), row.out_high)
+        entry = LoopMode(loop=row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause="start-up")
+        loop.apply(entry)
+        return [entry]
+
+    def _trips(self, changes: list[Entry], entries: list[Entry]) -> None:
+        """What the interlocks changed; a trip that latches takes its outputs from whoever wanted them otherwise."""
+        entries += changes
+        for change in changes:
+            if isinstance(change, InterlockChanged) and change.event == "tripped":
+                row = self.parts.interlocks.by_name[change.interlock].row
+                entries += self.parts.outputs.take(row.effects, f"interlock {row.name}") if row.latch else ()
 
     def _hold(self, where: str, name: str) -> None:
         for unit, engine in self.parts.units.items():
@@ -293,11 +342,11 @@ class Scan:
         for name in parts.loop_order:
             loop = parts.loops[name]
             row = loop.row
-            if now.mono - loop.last >= row.period_ns:
+            if loop.due(now.mono):
                 entry = loop.update(parts.image, now.mono, self._actual(loop))
                 if entry is not None:
                     entries.append(entry)
-                if row.inner is not None and loop.mode != "MANUAL":
+                if row.inner is not None:       # in MANUAL too: what an outer loop is set to is what its inner one follows
                     inner = parts.loops[row.inner]
                     if inner.mode == "CASCADE":
                         inner.sp = min(max(loop.out, inner.row.sp_low), inner.row.sp_high)
@@ -325,10 +374,12 @@ class Scan:
             return None
         outputs = self.parts.outputs
         high = outputs.by_tag[row.output]
-        if not high.blocked:
+        low = outputs.by_tag[row.output_low] if row.output_low is not None else None
+        if high.state == "diverged":
+            return outputs.actual(row.output, self.parts.image) if low is None else None
+        if not high.blocked and (low is None or not low.blocked):
             return None
-        low = outputs.by_tag[row.output_low].commanded if row.output_low is not None else None
-        return row.whole(high.commanded or 0.0, low or 0.0)
+        return row.whole(high.commanded or 0.0, (low.commanded or 0.0) if low is not None else 0.0)
 
     def _pv(self, loop: Loop) -> float | None:
         i = loop.row.pv
@@ -338,30 +389,44 @@ class Scan:
     def _carry_out(self, command: Command, now: Now, entries: list[Entry]) -> Answer:
         """Decide a command; its consequences are entries, which act when they are durable. Refused is recorded too."""
         known = self._keys.get(command.key) if command.key else None
-        if known is not None:
+        if known is not None and _same(known, command):
             return Answer(command, known)
+        arguments = command.arguments
         outcome: list[Entry] | str
-        if self.parts.read_only and command.verb not in ("alarm.ack",):
+        if known is not None:
+            outcome = f"key {command.key!r} was used by {known.who} for {known.verb} {known.target}"
+        elif not _recordable(arguments):
+            arguments, outcome = {"unreadable": repr(arguments)[:200]}, "arguments that cannot be written down"
+        elif self.parts.read_only and command.verb != "alarm.ack":
             outcome = "the service runs read-only"
         else:
-            try:
-                outcome = self._decide(command, now)
-            except KeyError as error:
-                outcome = f"unknown name {error}"
-            except (TypeError, ValueError) as error:
-                outcome = str(error)
+            outcome = self._outcome(command, now)
         refused = outcome if isinstance(outcome, str) else ""
         entry = CommandReceived(verb=command.verb, target=command.target, who=command.who, role=command.role, why=command.why,
-                                arguments=command.arguments, outcome="refused" if refused else "accepted", reason=refused, key=command.key)
+                                arguments=arguments, outcome="refused" if refused else "accepted", reason=refused, key=command.key)
         if command.key:
-            self._keys[command.key] = entry
+            self._keys.setdefault(command.key, entry)
         entries.append(entry)
         if not isinstance(outcome, str):
             entries += outcome
         return Answer(command, entry)
 
+    def _outcome(self, command: Command, now: Now) -> list[Entry] | str:
+        """What a command leads to. Whatever is wrong with it is a refusal: nobody's words may stop the scan."""
+        try:
+            return self._decide(command, now)
+        except KeyError as error:
+            return f"unknown name {error}"
+        except (TypeError, ValueError) as error:
+            return str(error)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
+
     def _decide(self, command: Command, now: Now) -> list[Entry] | str:
+        if command.verb not in VERBS:
+            return f"unknown verb {command.verb!r}; there are {', '.join(sorted(VERBS))}"
         area, _, event = command.verb.partition(".")
+        a = command.arguments
         if area == "batch":
             return self._batch_command(command, event, now)
         if area == "prompt":
@@ -369,20 +434,30 @@ class Scan:
         if area == "interlock":
             return self._interlock_command(command, event, now)
         if area == "alarm":
-            until = now.utc + round(float(command.arguments.get("minutes", 60)) * 60 * SECOND)
-            return self.parts.alarms.command(command.target, event.upper(), command.who, command.why, until)
+            shelve_ns = round(float(a.get("minutes", 60)) * 60 * SECOND)
+            return self.parts.alarms.command(command.target, event.upper(), command.who, command.why, now, shelve_ns, str(a.get("seen", "")))
         if area == "loop":
-            a = command.arguments
-            return _listed(loops.request(self.parts.loops[command.target], str(a["mode"]), a.get("sp"), "operator", command.why or command.who, a.get("out")))
-        if area == "output":
-            return self._output_command(command)
-        return f"unknown verb {command.verb!r}"
+            return self._loop_command(command)
+        return self._output_command(command)
+
+    def _loop_command(self, command: Command) -> list[Entry] | str:
+        loop, a = self.parts.loops[command.target], command.arguments
+        entry = loops.request(loop, str(a["mode"]), a.get("sp"), "operator", command.why or command.who, a.get("out"))
+        if isinstance(entry, LoopMode) and entry.mode not in ("MANUAL", loop.mode) and loop.blind(self.parts.image):
+            return f"{command.target} stays in {loop.mode}: its pv is not good"
+        return _listed(entry)
 
     def _batch_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
         if event == "start":
+            if command.target in self._batches:
+                return f"batch {command.target} exists"
             created = self.parts.create(command, now)
             if isinstance(created, str):
                 return created
+            if created.unit in self._creating:
+                return f"a batch for {created.unit} is being recorded"
+            self._creating.add(created.unit)
+            self._batches.add(created.batch)
             from_idle = {"batch": created.batch, "was": "IDLE", "now": "RUNNING"}
             return [created, _batch_state(from_idle, command)]
         for unit in self.parts.units.values():
@@ -405,11 +480,11 @@ class Scan:
         if command.target not in interlocks.by_name:
             return f"no interlock {command.target}"
         if event == "reset":
-            return _listed(interlocks.reset(command.target, command.who, command.why, now))
+            return _listed(interlocks.reset(command.target, command.who, command.why))
         if event == "bypass":
             duration = round(float(command.arguments["minutes"]) * 60 * SECOND)
             return _listed(interlocks.bypass(command.target, command.who, command.why, duration, now))
-        return _listed(interlocks.unbypass(command.target, command.who, command.why, now))
+        return _listed(interlocks.unbypass(command.target, command.who, command.why))
 
     def _output_command(self, command: Command) -> list[Entry] | str:
         item = self.parts.outputs.by_name[command.target]
@@ -427,11 +502,25 @@ def _listed(outcome: Entry | str | None) -> list[Entry] | str:
     return outcome if isinstance(outcome, str) else [] if outcome is None else [outcome]
 
 
+def _same(known: CommandReceived, command: Command) -> bool:
+    """Whether a command with a known key is that command again."""
+    return (known.verb, known.target, known.who, known.arguments) == (command.verb, command.target, command.who, command.arguments)
+
+
+def _recordable(arguments: dict[str, Any]) -> bool:
+    """Whether arguments can be written down and read back; they may hold anything that MessagePack can."""
+    try:
+        return len(msgspec.json.encode(arguments)) <= ARGUMENT_BYTES
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
+        return False
+
+
 def _batch_state(fields: dict[str, str], command: Command) -> Entry:
     return BatchState(**fields, cause=command.why or "start", who=command.who)
 
 
 def replay(scan: Scan, stored: Sequence[Any]) -> None:
-    """Fold a journal into a fresh scan: loops, outputs, latches, alarms and batches as they were."""
+    """Fold a journal into a fresh scan: loops, latches, alarms and batches as they were; outputs wait for somebody to want them."""
     for item in stored:
         scan.apply(item.entry, Now(0, item.utc), live=False)
+    scan.parts.outputs.forget()

@@ -34,11 +34,14 @@ _SMOOTHING = 1 / 16
 
 
 class Talker(Protocol):
-    """What a link needs of a conversation. ``pause_s``: wall time the device wants between two requests."""
+    """What a link needs of a conversation. ``pause_s``: wall time the device wants between two requests; ``quiet``: it has
+    nothing to ask until something happens to it.
+    """
 
     health: Health
     pause_s: float
     read_only: bool
+    quiet: bool
 
     @property
     def state(self) -> str: ...
@@ -148,7 +151,7 @@ class ModbusTcpLink:
 
     def _next(self, now: int) -> None:
         """Fill the window: writes of any unit first, then the units in turn; all of it leaves in one segment."""
-        ring = self._rings[self._turn]
+        ring = [each for each in self._rings[self._turn] if not each.quiet]
         frames: list[bytes] = []
         room = self.window - len(self._flights)
         for conversation in ring:
@@ -157,7 +160,7 @@ class ModbusTcpLink:
         for conversation in ring:
             if len(frames) >= room:
                 break
-            if (frame := self._ask(conversation, now)) is not None:
+            if not conversation.quiet and (frame := self._ask(conversation, now)) is not None:
                 frames.append(frame)
         if frames and self._wire is not None:
             self._wire.write(frames[0] if len(frames) == 1 else b"".join(frames))

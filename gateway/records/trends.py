@@ -73,7 +73,10 @@ def svgs(record: BatchRecord, query: Query | None, roles: Mapping[str, str]) -> 
         for role, label, unit, axis, dashed, colour in wanted:
             series = query(roles[role], zero, until, POINTS) if query is not None and role in roles else None
             if series is not None and series.times:
-                curves.append(Curve(f"{label} {roles[role]}", unit, points(series, zero), axis, dashed, colour=colour))
+                drawn_points = points(series, zero)
+                if dashed:                      # no setpoint is no fault of an instrument: nothing to mark as lost
+                    drawn_points = [point for point in drawn_points if point[2]]
+                curves.append(Curve(f"{label} {roles[role]}", unit, drawn_points, axis, dashed, colour=colour))
         if curves:
             drawn.append(plot(title, curves, shades, hours, names=not drawn))
     results = concentrations(record, zero)
@@ -92,7 +95,7 @@ def concentrations(record: BatchRecord, zero: int) -> list[Curve]:
     """One curve per element of the liquor results drawn for the leach, the six largest, at the time the sample was taken."""
     found: list[IcpResult] = []
     for stored in record.results:
-        if isinstance(stored.entry, IcpResult) and stored.entry.unit == "g/L" and stored.entry.purpose == "leach":
+        if isinstance(stored.entry, IcpResult) and stored.entry.unit == "g/L" and stored.entry.purpose.startswith("leach"):
             found.append(stored.entry)
     peak: dict[str, float] = {}
     for result in found:

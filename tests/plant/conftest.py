@@ -1,0 +1,160 @@
+"""The Belfast line, stepped without sockets: a short recipe, a plant brought to a place in it, and what to ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pytest
+
+from gateway.batch.engine import Engine
+from gateway.config.loading import load
+from gateway.config.models import Config
+from gateway.control.chain import Entry
+from gateway.control.image import SECOND, Now
+from gateway.paths import belfast_config
+from gateway.records.store import MemoryJournal
+from gateway.runtime import recover
+from simulators.line import Line
+from simulators.people import Operator
+from simulators.rehearsal import START, Rehearsal
+
+BATCH, UNIT, LOT = "B-1", "R-101", "DNAL-2026-0147"
+STEPS = ("check", "water", "agitate", "solids", "acid", "leach")
+FORMULA = {"charge_mass": 20.0, "water": 120.0, "solids_rate": 3.0, "leach_min": 60.0, "leach_max": 60.0}
+E = TypeVar("E", bound=Entry)
+
+
+@pytest.fixture(scope="session")
+def config() -> Config:
+    """The Belfast configuration with a recipe that doses after a quarter of an hour: no heating before it."""
+    whole = load(belfast_config())
+    full = whole.recipes["LEACH-NDFEB-SEL"]
+    short = full.model_copy(update={"recipe": "SHORT", "procedure": {name: full.procedure[name] for name in STEPS}})
+    return whole.model_copy(update={"recipes": {**whole.recipes, "SHORT": short}})
+
+
+class Scene:
+    """A plant with its scripted operator, and the questions that the tests ask."""
+
+    def __init__(self, config: Config, journal: MemoryJournal | None = None, *, seed: int = 7, start: Now = START, line: Line | None = None,
+                 recipe: str = "SHORT", formula: dict[str, float] | None = None) -> None:
+        self.config = config
+        self.journal = journal or MemoryJournal()
+        self.rehearsal = Rehearsal(config, self.journal, seed=seed, start=start, line=line)
+        self.scan = self.rehearsal.plant.scan
+        self.engine: Engine = self.scan.parts.units[UNIT]
+        world = self.rehearsal.line
+        self.operator: Operator | None = Operator(BATCH, recipe, LOT, UNIT, world.tip, world.begin_batch, FORMULA if formula is None else formula)
+        self.began = len(self.journal.rows)
+
+    # --- time -------------------------------------------------------------------------------------------------------
+    def step(self) -> None:
+        """One scan, with the operator looking on."""
+        if self.operator is not None:
+            batch = self.engine.batch
+            prompts = batch.open_prompts if batch is not None else {}
+            charge = batch.control_recipe["formula"]["charge_mass"] if batch is not None else 0.0
+            for action in self.operator.look(self.scan.armed, self.rehearsal.now.mono, prompts, charge):
+                self.rehearsal.command(action.verb, action.target, who="operator", why=action.why, **action.arguments)
+        self.rehearsal.step()
+
+    def run(self, seconds: float) -> None:
+        """So many seconds of plant time."""
+        for _ in range(round(seconds * SECOND / self.rehearsal.period_ns)):
+            self.step()
+
+    def until(self, reached: Callable[[], bool], within_s: float) -> float:
+        """Step until it is so; the plant seconds that it took. Fails when it does not come within the time."""
+        began = self.rehearsal.now.mono
+        while not reached():
+            assert self.rehearsal.now.mono - began < within_s * SECOND, f"not within {within_s} s; batch {self.state} {self.cause}"
+            self.step()
+        return (self.rehearsal.now.mono - began) / SECOND
+
+    def dosing(self) -> bool:
+        """Whether acid flows and some has gone in."""
+        active = [run.name for run in self.engine.batch.active] if self.engine.batch else []
+        return active == ["acid"] and self.value("FIT-1011") > 0.3
+
+    # --- what is so -------------------------------------------------------------------------------------------------
+    @property
+    def state(self) -> str:
+        """The batch's state."""
+        return self.engine.batch.state if self.engine.batch is not None else "none"
+
+    @property
+    def cause(self) -> str:
+        """Why it is in its state."""
+        return self.engine.batch.cause if self.engine.batch is not None else ""
+
+    def value(self, tag: str) -> float:
+        """What the image shows."""
+        return self.rehearsal.value(tag)
+
+    def good(self, tag: str) -> bool:
+        """Whether the image has it Good."""
+        image = self.rehearsal.plant.image
+        return image.quality[image.index[tag]] & 0xC0000000 == 0
+
+    def asked_of(self, tag: str) -> float | None:
+        """What the gateway last commanded of an output."""
+        return self.scan.parts.outputs.by_name[tag].commanded
+
+    def truth(self, variable: str) -> float:
+        """What nature knows."""
+        world = self.rehearsal.line.world
+        return world.values[world.index(variable)]
+
+    def set(self, variable: str, value: float) -> None:
+        """Break something in nature, or mend it."""
+        world = self.rehearsal.line.world
+        world.values[world.index(variable)] = value
+
+    def entries(self, kind: type[E]) -> list[E]:
+        """Entries of a kind, of this life of the plant process."""
+        return [stored.entry for stored in self.journal.read(self.began) if isinstance(stored.entry, kind)]
+
+    def standing(self) -> list[str]:
+        """Interlocks that are latched."""
+        return [item.row.name for item in self.scan.parts.interlocks.items if item.tripped]
+
+    # --- people and power -------------------------------------------------------------------------------------------
+    def command(self, verb: str, target: str, *, why: str = "test", key: str = "", **arguments: Any) -> str:
+        """Give a command, step once; the reason of its refusal, "" when it was accepted."""
+        self.rehearsal.command(verb, target, who="operator", why=why, key=key, **arguments)
+        self.step()
+        return self.rehearsal.answers[-1].entry.reason
+
+    def reset_all(self) -> None:
+        """A person resets whatever is latched."""
+        for name in self.standing():
+            assert self.command("interlock.reset", name) == ""
+        self.run(1)
+
+    def power_cut(self, seconds: float = 5.0) -> Scene:
+        """The plant process dies; devices and nature go on alone for a while; a new process starts on the same journal."""
+        old = self.rehearsal
+        now = old.now
+        for _ in range(round(seconds * SECOND / old.period_ns)):
+            now = Now(now.mono + old.period_ns, now.utc + old.period_ns)
+            old.line.step(old.period_ns / SECOND, now.mono)
+        scene = Scene(self.config, self.journal, start=now, line=old.line)
+        scene.operator = None
+        recover(scene.rehearsal.plant, list(self.journal.read()), now)
+        return scene
+
+
+@pytest.fixture
+def scene(config: Config) -> Scene:
+    """A plant that has just been switched on."""
+    return Scene(config)
+
+
+@pytest.fixture
+def dosing(config: Config) -> Scene:
+    """A batch that has been dosing acid for a minute."""
+    scene = Scene(config)
+    scene.until(scene.dosing, 1800)
+    scene.run(60)
+    return scene
