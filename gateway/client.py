@@ -10,7 +10,6 @@ from typing import Any
 
 from gateway.protocol import VERSION, Ask, Do, Hello, Told, pack, read_word
 
-
 _GONE = "the plant process went away before it answered"
 
 

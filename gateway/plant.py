@@ -422,6 +422,11 @@ class _Creation:
         return None
 
 
+def deadbands(plant: Plant) -> dict[str, float]:
+    """What counts as a change worth keeping: a thousandth of the tag's range."""
+    return {name: 0.001 * (tag.range[1] - tag.range[0]) for name, tag in plant.config.tags.items() if tag.range is not None}
+
+
 def tag_line(tag: Tag, profile: Profile) -> tuple[float, float]:
     """Gain and offset from the device's point to the tag: its span where it has one, else conversion of units."""
     if tag.span is not None:

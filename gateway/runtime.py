@@ -20,7 +20,8 @@ import apsw
 import structlog
 
 from gateway.control.analyzer import OpcUaConversation
-from gateway.control.chain import Note, ServiceStarted, ServiceStopped, Stored
+from gateway.control.chain import ServiceStarted, ServiceStopped, Stored
+from gateway.control.conversation import Conversation
 from gateway.control.image import SECOND, Now
 from gateway.control.scan import Answer, replay
 from gateway.history.recorder import HistoryThread, Recorder
@@ -28,7 +29,7 @@ from gateway.history.rows import History
 from gateway.links.modbus import ModbusTcpLink
 from gateway.links.opcua import OpcUaLink
 from gateway.links.security import NONE
-from gateway.plant import Plant
+from gateway.plant import Plant, deadbands
 from gateway.records.committer import ThreadCommitter
 from gateway.records.journal import Journal
 from gateway.ticker import Ticker, Timekeeper
@@ -81,8 +82,8 @@ class Runtime:
             link.host,
             link.port,
             link.timeout_ms / 1000,
-            talks,
-            clock=self.clock.now,  # type: ignore[arg-type]
+            [talk for talk in talks if isinstance(talk, Conversation)],
+            clock=self.clock.now,
             rng=random.Random(name),
             read_only=self.read_only,
             window=link.window,
@@ -247,16 +248,6 @@ def recover(plant: Plant, stored: list[Stored], now: Now) -> list[str]:
                     sample.sample, batch.id, sample.stream.partition(" ")[2] or sample.stream, sample.purpose, now.mono
                 )
     return recovered
-
-
-def deadbands(plant: Plant) -> dict[str, float]:
-    """What counts as a change worth keeping: a thousandth of the tag's range."""
-    return {name: 0.001 * (tag.range[1] - tag.range[0]) for name, tag in plant.config.tags.items() if tag.range is not None}
-
-
-def clock_note(text: str) -> Note:
-    """A remark on time for the record."""
-    return Note(text=text)
 
 
 def _version() -> str:

@@ -16,6 +16,7 @@ from gateway.control.conversation import Conversation
 from gateway.control.image import SECOND, Now
 from gateway.control.machine import ENDED
 from gateway.control.scan import Answer, Command
+from gateway.history.recorder import Recorder
 from gateway.plant import Plant, build
 from gateway.protocol import START_MONO, START_UTC
 from gateway.records.committer import SteppedCommitter
@@ -49,6 +50,7 @@ class Rehearsal:
         self.after = after
         self.period_ns = round(config.site.scan.trip_s * SECOND)
         self.now = start
+        self.recorder: Recorder | None = None   # keeps samples, where there is a history to keep them in
         self.answers: list[Answer] = []
         self.dead: set[str] = set()             # devices whose line is cut
         self._talks = [(talk, self._answerer(talk)) for talk in self.plant.talks.values()]
@@ -77,6 +79,8 @@ class Rehearsal:
                 else:
                     talk.absorb(answer(request, mono), now)
                 request = talk.due(mono)
+        if self.recorder is not None:
+            self.recorder.scan(now)
         if self.after is not None:
             self.after(self)
 

@@ -457,7 +457,10 @@ class Engine:
         assert self.batch is not None
         given = gather(self.batch.lot, self.batch.charges, self.batch.results)
         result = balance(given)
-        return Balance(batch=self.batch.id, elements=result.plain(), inputs={"route": result.route, "flags": result.flags})
+        measured = {element for each in self.batch.results for element in each.values}      # what the analyser does not see has no balance
+        elements = {element: row for element, row in result.plain().items() if element in measured}
+        flags = {element: flag for element, flag in result.flags.items() if element in measured}
+        return Balance(batch=self.batch.id, elements=elements, inputs={"route": result.route, "flags": flags})
 
     def recover(self, now: Now) -> bool:
         """After a restart: a batch that was under way goes to HELD, with its dosing stopped; a person restarts it."""

@@ -111,4 +111,5 @@ def _analysis(material: str, results: Sequence[IcpResult], unit: str) -> IcpResu
 
 
 def _figures(result: IcpResult) -> dict[str, Measured]:
-    return {element: Measured(value, result.u.get(element, 0.02 * abs(value))) for element, value in result.values.items() if element != "moisture"}
+    elements = {element: value for element, value in result.values.items() if element != "moisture"}
+    return {element: Measured(value, result.u.get(element, 0.02 * abs(value))) for element, value in elements.items()}

@@ -50,7 +50,7 @@ def instantiate(recipe: Mapping[str, Any], lot: Mapping[str, Any], unit: str, un
         raise RecipeRefused(f"{recipe['recipe']} takes {', '.join(recipe['feed_states'])} feed; lot {lot['lot']} is {lot['feed_state']}")
     values = _formula(recipe, formula or {})
     figures = {name: Figure(value, quantity(recipe["formula"][name]["unit"])) for name, value in values.items()}
-    figures |= _lot_figures(lot, values.get("charge_mass", lot["mass_kg"]))
+    figures |= _lot_figures(lot, values.get("charge_mass", float(lot["mass_kg"])))
     figures |= {f"unit.{name}": Figure(float(value), DIMENSIONLESS) for name, value in unit_figures.items()}
     for name, text in recipe.get("computed", {}).items():
         figures[name] = _evaluate(text, figures, f"computed.{name}")
@@ -80,7 +80,8 @@ def _formula(recipe: Mapping[str, Any], changed: Mapping[str, float]) -> dict[st
         default = item["value"] * (ratio if item.get("scale") == "charge" else 1.0)
         value = float(changed.get(name, default))
         if not item["low"] <= value <= item["high"]:
-            raise RecipeRefused(f"{recipe['recipe']}.formula.{name}: {value:g} {item['unit']} outside {item['low']:g}..{item['high']:g} {item['unit']}")
+            limits = f"{item['low']:g}..{item['high']:g} {item['unit']}"
+            raise RecipeRefused(f"{recipe['recipe']}.formula.{name}: {value:g} {item['unit']} outside {limits}")
         values[name] = round(value, 6)
     return values
 
@@ -115,7 +116,8 @@ def _evaluate(text: str, figures: Mapping[str, Figure], where: str) -> Figure:
     return Figure(float(value), measures)
 
 
-def _step(name: str, step: Mapping[str, Any], figures: Mapping[str, Figure], signatures: Mapping[str, Mapping[str, Signature]]) -> dict[str, Any]:
+def _step(name: str, step: Mapping[str, Any], figures: Mapping[str, Figure],
+          signatures: Mapping[str, Mapping[str, Signature]]) -> dict[str, Any]:
     known = signatures[step["phase"]]
     parameters: dict[str, float] = {}
     for key, signature in known.items():

@@ -102,7 +102,7 @@ class Demo:
 
     async def _appears(self, path: Path) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while not path.exists():
+        while not path.exists():  # noqa: ASYNC240 (a start-up poll of a local path)
             if any(p.returncode is not None for p in self.processes) or time.monotonic() > deadline:
                 raise Stuck(f"{path.name} did not appear: a process ended or hangs")
             await asyncio.sleep(LOOK_S)

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import msgspec
+from rich.console import Console
 
+from gateway.config.describe import fault_list, show_faults, show_plant, summary
 from gateway.config.faults import ConfigFaults
 from gateway.config.loading import load
 from gateway.config.models import Config
@@ -16,13 +18,10 @@ from gateway.paths import belfast_config
 
 def config_of(given: Path | None, variables: set[str] | None = None) -> Config | None:
     """The configuration, or None with every fault on standard error."""
-    directory = given or belfast_config()
     try:
-        return load(directory, variables)
+        return load(given or belfast_config(), variables)
     except ConfigFaults as error:
-        for fault in error.faults:
-            print(fault, file=sys.stderr)
-        print(f"{len(error.faults)} fault{'s' if len(error.faults) != 1 else ''} in {directory}; nothing was started", file=sys.stderr)
+        show_faults(error.faults, Console(stderr=True))
         return None
 
 
@@ -30,15 +29,18 @@ def check(given: argparse.Namespace) -> int:
     """Print the plant, or its faults with exit code 2."""
     from simulators.world import World
 
-    config = config_of(given.config, {name for name, _, _ in World().names()})
-    if config is None:
+    variables = {name for name, _, _ in World().names()}
+    if not given.json:
+        config = config_of(given.config, variables)
+        if config is not None:
+            show_plant(config, Console())
+        return 0 if config is not None else 2
+    try:
+        found = summary(load(given.config or belfast_config(), variables))
+    except ConfigFaults as error:
+        print(msgspec.json.encode({"faults": fault_list(error.faults)}).decode())
         return 2
-    from gateway.config.describe import describe, summary
-
-    if given.json:
-        print(msgspec.json.encode(summary(config)).decode())
-    else:
-        describe(config)
+    print(msgspec.json.encode(found).decode())
     return 0
 
 

@@ -7,13 +7,15 @@ from typing import Any
 
 from gateway.config.models import Config
 from gateway.control.chain import Balance
+from gateway.records.store import Store
 
 VERSION = 1
 _KEYS = ("in_kg", "liquor_kg", "cake_kg", "samples_kg", "losses_kg", "heel_kg", "leach_extraction", "recovery", "closure")
 
 
 def outcome(
-    config: Config, data: Path | None, batch: str, state: str, plant_s: float, wall_s: float, truth: dict[str, Any], journal: Any = None
+    config: Config, data: Path | None, batch: str, state: str, plant_s: float, wall_s: float, truth: dict[str, Any],
+    journal: Store | None = None,
 ) -> dict[str, Any]:
     """What came of a batch. ``data``: where its journal is; ``journal``: an open one instead (a rehearsal without a directory)."""
     from gateway.commands.records import write_report
@@ -21,8 +23,8 @@ def outcome(
     from gateway.records.verify import verify
 
     record = ""
-    entries = list(read(data)) if journal is None and data is not None else list(journal.read())
-    head = verify(data).head if journal is None and data is not None else journal.head.hash.hex()
+    entries = list(journal.read()) if journal is not None else list(read(data)) if data is not None else []
+    head = journal.head.hash.hex() if journal is not None else verify(data).head if data is not None else ""
     if data is not None:
         path = data / f"{batch}.html"
         record = str(path) if write_report(config, data, batch, path) else ""

@@ -5,21 +5,26 @@ from __future__ import annotations
 import argparse
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
 from gateway.commands.look import config_of
 from gateway.config.models import Config
+from gateway.control.chain import Stored
+from gateway.records.anchor import Head
+from gateway.records.journal import read
+from gateway.records.record import BatchRecord
+from gateway.records.report import batch_list as listed
+from gateway.records.report import batch_record, record_json
+from gateway.records.verify import verify as check_chain
 
 
 def verify(given: argparse.Namespace) -> int:
     """Check the chain; 0 only when all of it holds."""
-    from gateway.records.verify import verify as check
-
     try:
-        verdict = check(given.directory)
+        verdict = check_chain(given.directory)
     except FileNotFoundError as error:
         print(error, file=sys.stderr)
         return 2
@@ -32,10 +37,7 @@ def verify(given: argparse.Namespace) -> int:
 
 def batch_list(given: argparse.Namespace) -> int:
     """One line per batch."""
-    from gateway.records.journal import read
-    from gateway.records.report import batch_list as listed
-
-    rows = listed(_Journal(given.data, read))
+    rows = listed(_Journal(given.data))
     if given.json:
         print(msgspec.json.encode(rows).decode())
     else:
@@ -46,8 +48,6 @@ def batch_list(given: argparse.Namespace) -> int:
 
 def batch_show(given: argparse.Namespace) -> int:
     """The record of a batch as JSON."""
-    from gateway.records.report import record_json
-
     record = _record(given)
     if record is None:
         return 1
@@ -105,7 +105,7 @@ def belongs_to(config: Config, unit: str) -> Callable[[str], bool]:
     return lambda name: name in names or name.partition(".")[0] in names or name.partition("/")[0] in names
 
 
-def _record(given: argparse.Namespace):
+def _record(given: argparse.Namespace) -> BatchRecord | None:
     config = config_of(given.config)
     record = _read_record(config, given.data, given.batch) if config is not None else None
     if record is None and config is not None:
@@ -113,12 +113,8 @@ def _record(given: argparse.Namespace):
     return record
 
 
-def _read_record(config: Config, data: Path, batch: str):
-    from gateway.records.journal import read
-    from gateway.records.report import batch_list as listed
-    from gateway.records.report import batch_record
-
-    journal = _Journal(data, read)
+def _read_record(config: Config, data: Path, batch: str) -> BatchRecord | None:
+    journal = _Journal(data)
     row = next((row for row in listed(journal) if row.batch == batch), None)
     return None if row is None else batch_record(journal, batch, belongs_to(config, row.unit))
 
@@ -126,18 +122,15 @@ def _read_record(config: Config, data: Path, batch: str):
 class _Journal:
     """A journal that is only read: no lock is taken, so it works beside a running plant."""
 
-    def __init__(self, data: Path, read: Callable[..., object]) -> None:
-        self._data, self._read = data, read
+    def __init__(self, data: Path) -> None:
+        self._data = data
 
-    def read(self, after: int = 0):
+    def read(self, after: int = 0) -> Iterator[Stored]:
         """The entries after a sequence number."""
-        return self._read(self._data, after)
+        return read(self._data, after)
 
     @property
-    def head(self):
+    def head(self) -> Head:
         """Head of the chain as it stands."""
-        from gateway.records.store import Head
-        from gateway.records.verify import verify
-
-        verdict = verify(self._data)
+        verdict = check_chain(self._data)
         return Head(verdict.entries, bytes.fromhex(verdict.head))

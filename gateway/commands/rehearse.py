@@ -22,6 +22,9 @@ def rehearse(given: argparse.Namespace) -> int:
         return 2
     if given.lot.endswith((".yaml", ".yml")):
         given.lot = Path(given.lot).stem
+    from gateway.history.recorder import Recorder
+    from gateway.history.rows import History
+    from gateway.plant import deadbands
     from gateway.records.journal import Journal
     from gateway.records.store import MemoryJournal
     from simulators.rehearsal import Run
@@ -37,10 +40,16 @@ def rehearse(given: argparse.Namespace) -> int:
     journal: Any = MemoryJournal() if given.data is None else Journal.open(given.data)
     began = time.monotonic()
     run = Run(config, journal, recipe=given.recipe, lot=given.lot, unit=given.unit, seed=given.seed)
+    history = None
+    if given.data is not None:
+        history = History.open(given.data)
+        run.rehearsal.recorder = Recorder(run.rehearsal.plant.image, history, deadbands(run.rehearsal.plant))
     state = run.to_end()
     wall = time.monotonic() - began
     truth = run.rehearsal.line.world.truth(given.unit)
-    if given.data is not None:
+    if history is not None and run.rehearsal.recorder is not None:
+        run.rehearsal.recorder.flush(run.rehearsal.now)
+        history.close()
         journal.close()
         journal = None
     result = outcome(config, given.data, run.batch, state, run.plant_s, wall, truth, journal)

@@ -136,4 +136,6 @@ class Alarms:
             self._send(item, event, entries, who, why, now.utc + shelve_ns if event == "SHELVE" else 0)
         except Illegal as error:
             return f"{name}: {error}"
+        if event == "SHELVE":
+            item.shelf_end = now.mono + shelve_ns
         return entries

@@ -115,17 +115,18 @@ class Interlocks:
     def _judge(self, item: Interlock, truth: bool | None, now: Now) -> InterlockChanged | None:
         row = item.row
         item.truth = truth
-        if item.bypass_until and item.bypass_over(now, self.bypass_max_ns):
-            return self._change(item, "bypass_ended", now, cause="expired")
         if truth is False:
             item.since = None
+        elif item.since is None:
+            item.since = now.mono
+        if item.bypass_until and item.bypass_over(now, self.bypass_max_ns):
+            return self._change(item, "bypass_ended", now, cause="expired")
+        if item.since is None:
             if item.active and not (row.latch and item.tripped):
                 self._stale = True
                 item.active = False
                 return self._change(item, "cleared", now) if item.tripped else None
             return None
-        if item.since is None:
-            item.since = now.mono
         due = truth is None or now.mono - item.since >= row.delay_ns
         if item.bypass_until or item.active or not due or (truth is None and not self.armed):
             return None                         # until the first full image every output is safe: unknown adds nothing

@@ -174,6 +174,19 @@ class Site:
 
         await until(alive, within_s, what)
 
+    async def until_all(self, variables: tuple[str, ...], within_s: float) -> None:
+        """Wait until none of these variables of the world is zero."""
+        still: list[str] = []
+
+        async def none_is_zero() -> bool:
+            still[:] = [name for name, value in (await self.people.see(*variables)).items() if not value]
+            return not still
+
+        try:
+            await self.until_true(none_is_zero, within_s, "the last of them")
+        except AssertionError as late:
+            raise AssertionError(f"still zero: {', '.join(still)}; {late}") from None
+
     def log(self) -> str:
         """The ends of what the programs said."""
         return "\n".join(f"{path.name}: {path.read_text()[-2000:]}" for path in sorted(self.directory.glob("*.log")))

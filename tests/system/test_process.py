@@ -40,17 +40,13 @@ async def test_sigterm_drives_outputs_safe_and_exits_zero(site: Site):
     plant = await site.start_gateway()
     await armed(site, plant)
     await plant.do("output.set", "XV-1025", value=1.0, why="rinsing R-102")
-    await plant.do("loop.set", "TIC-1022", mode="MANUAL", out=80.0, why="warming R-102")
-
-    async def water_runs() -> bool:
-        seen = await site.people.see("R-102.water_flow_l_min", "R-102.hot_valve_cmd_pct")
-        return all(seen.values())
-
-    await site.until_true(water_runs, 30.0, "water into R-102, hot water through its jacket")
+    await plant.do("loop.set", "TIC-1012", mode="MANUAL", out=80.0, why="warming R-101")
+    await site.until_all(("R-102.water_flow_l_min", "R-101.hot_valve_cmd_pct"), 30.0)
     assert await site.stop_gateway() == 0, site.log()
     devices = await site.people.devices()
-    assert not devices["IO-102"]["expired"]  # it was told, it did not have to find out
-    assert (devices["IO-102"]["outputs"]["do_5_4"], devices["IO-102"]["outputs"]["ao_2_0"]) == (0, 0)
+    assert not devices["IO-101"]["expired"]  # it was told, it did not have to find out
+    assert not devices["IO-102"]["expired"]
+    assert (devices["IO-101"]["outputs"]["ao_2_0"], devices["IO-102"]["outputs"]["do_5_4"]) == (0, 0)
     assert devices["IO-300"]["outputs"]["do_5_0"] == 1  # the scrubber goes on
     assert devices["M-301"]["outputs"]["run"] == 0x047F  # and the fan
     *_, last = read(site.data)

@@ -26,14 +26,18 @@ def resolve(name: str) -> int | float:
     return FIGURES[name] if name in FIGURES else NAMES.index(name)
 
 
-def evaluate(text: str, *, truth: bool = True, **shown: float | tuple[float, int]) -> Any:
-    """The condition over an image in which only the tags given are Good, or as their quality says."""
+def computed(text: str, shown: dict[str, Any], truth: bool) -> Any:
+    """The text over an image in which only the tags given are Good, or as their quality says."""
     values, qualities = [0.0] * len(NAMES), [BAD_NO_COMMUNICATION] * len(NAMES)
     for name, given_as in shown.items():
         i = NAMES.index(name.replace("_", "-") if name not in UNITS else name)
         values[i], qualities[i] = given_as if isinstance(given_as, tuple) else (given_as, GOOD)
     source = parse(text).source(resolve, _UNITS_OF.get, truth=truth)
     return compile_set([source])(values, qualities)[0]
+
+
+def evaluate(text: str, **shown: Any) -> Truth:
+    return computed(text, shown, True)
 
 
 def kleene(operator: str, left: Truth, right: Truth) -> Truth:
@@ -92,9 +96,9 @@ def test_a_condition_is_what_a_person_would_say(text: str, shown: dict[str, Any]
 
 
 def test_a_number_that_is_not_known_is_none():
-    assert evaluate("TT-1 - TT-2", truth=False, TT_1=64.0, TT_2=60.0) == pytest.approx(4.0)
-    assert evaluate("TT-1 - TT-2", truth=False, TT_1=64.0) is None
-    assert evaluate("a / b", truth=False, a=1.0, b=0.0) is None
+    assert computed("TT-1 - TT-2", {"TT_1": 64.0, "TT_2": 60.0}, False) == pytest.approx(4.0)
+    assert computed("TT-1 - TT-2", {"TT_1": 64.0}, False) is None
+    assert computed("a / b", {"a": 1.0, "b": 0.0}, False) is None
 
 
 @pytest.mark.fault("D08")
