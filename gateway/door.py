@@ -52,7 +52,7 @@ class Door:
         self._tasks.add(task)
         try:
             await self._talk(reader, writer)
-        except (ValueError, ConnectionError):
+        except (ValueError, ConnectionError, asyncio.CancelledError):
             pass  # a stranger, or somebody who left: nothing of the plant depends on them
         finally:
             self._tasks.discard(task)

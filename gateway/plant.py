@@ -36,6 +36,7 @@ from gateway.control.machine import ENDED
 from gateway.control.scan import Command, Parts, Scan
 
 Talk = Conversation | OpcUaConversation
+MOST_READS = 4                                  # reads of one device in flight, where its link has a window
 _BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -147,7 +148,8 @@ class _Builder:
                 talk = OpcUaConversation(name, profile, self.image, bindings, poll_ns=self.period_ns["slow"])
             else:
                 talk = Conversation(
-                    name, profile, self.image, bindings, unit=device.unit_id, timeout_s=device.timeout_s, read_only=self.read_only
+                    name, profile, self.image, bindings, unit=device.unit_id, timeout_s=device.timeout_s, read_only=self.read_only,
+                    depth=min(self.config.links[device.link].window, MOST_READS),
                 )
             self.talks[name] = talk
             for binding in bindings:
@@ -198,7 +200,7 @@ class _Builder:
                     tolerance=tolerance,
                     settle_ns=_ns(out.settle_s),
                     reassert=out.enforce == "reassert_once",
-                    told=out.readback is not None and isinstance(talk, Conversation) and talk.profile.point(tag.point or "").feedback is not None,
+                    told=out.readback is not None and _answers_with_feedback(talk, tag),
                 )
             )
         return rows
@@ -365,7 +367,7 @@ class _Builder:
             streams={str(n): name for n, name in STREAMS.items()},
             volume_full_l=unit.parameters.get("total_volume_l", 1000.0),
             parameters={**self.config.site.parameters, **unit.parameters},
-            totals={tag: self.index[tag] for tag, row in self.config.derived.items() if row.kind == "total" and self.index[tag] in roles.values()},
+            totals={tag: i for tag, row in self.config.derived.items() if row.kind == "total" and (i := self.index[tag]) in roles.values()},
         )
         return Engine(wiring, self.image, outputs, loops, loop_of, interlocks.standing)
 
@@ -425,6 +427,11 @@ class _Creation:
 def deadbands(plant: Plant) -> dict[str, float]:
     """What counts as a change worth keeping: a thousandth of the tag's range."""
     return {name: 0.001 * (tag.range[1] - tag.range[0]) for name, tag in plant.config.tags.items() if tag.range is not None}
+
+
+def _answers_with_feedback(talk: Talk, tag: Tag) -> bool:
+    """Whether the device answers for this point with what came of the command, not with the command."""
+    return isinstance(talk, Conversation) and tag.point is not None and talk.profile.point(tag.point).feedback is not None
 
 
 def tag_line(tag: Tag, profile: Profile) -> tuple[float, float]:

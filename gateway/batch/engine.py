@@ -45,7 +45,9 @@ class StepRun:
 
     __slots__ = ("name", "phase", "operation", "parameters", "timeout_ns", "parallel", "state", "context", "recorded", "stuck")
 
-    def __init__(self, name: str, phase: str, operation: str, parameters: Mapping[str, float], timeout_ns: int, parallel: tuple[str, ...]) -> None:
+    def __init__(
+        self, name: str, phase: str, operation: str, parameters: Mapping[str, float], timeout_ns: int, parallel: tuple[str, ...]
+    ) -> None:
         self.name, self.phase, self.operation = name, phase, operation
         self.parameters = parameters
         self.timeout_ns = timeout_ns
@@ -113,6 +115,9 @@ class Batch:
         return {name: self.prompt_texts[name] for name, answer in self.prompts.items() if answer is None}
 
 
+_NOTHING = Phase()                              # a phase that this program does not have: nothing of it can be on
+
+
 def _phase(run: StepRun) -> Phase:
     """The code of a step. Raises Hold where this program has none."""
     if run.phase not in PHASES:
@@ -127,7 +132,8 @@ def _reason(error: Exception) -> str:
 
 
 def _step(name: str, spec: Mapping[str, Any]) -> StepRun:
-    return StepRun(name, spec["phase"], spec["operation"], spec["parameters"], round(spec["timeout_min"] * 60 * SECOND), tuple(spec.get("parallel", ())))
+    timeout_ns = round(spec["timeout_min"] * 60 * SECOND)
+    return StepRun(name, spec["phase"], spec["operation"], spec["parameters"], timeout_ns, tuple(spec.get("parallel", ())))
 
 
 class UnitWiring(msgspec.Struct, frozen=True):
@@ -269,8 +275,9 @@ class Engine:
             return 0.0
         if name == "acid_dosed":
             total = self.wiring.roles.get("acid_total")
-            known = total is not None and self.image.quality[total] & 0xC0000000 == 0
-            return self.image.value[total] - batch.shared.get("acid_start_l", self.image.value[total]) if known and total is not None else None
+            if total is None or self.image.quality[total] & 0xC0000000:
+                return None
+            return self.image.value[total] - batch.shared.get("acid_start_l", self.image.value[total])
         computed = batch.control_recipe["computed"]
         strength = batch.control_recipe["formula"].get("acid_strength", 0.0)
         return computed.get("acid", 0.0) / strength if strength else 0.0
@@ -412,7 +419,7 @@ class Engine:
 
     def _save(self, run: StepRun) -> None:
         """Record the phase's memory when it has changed, so that a restart finds it."""
-        assert run.context is not None and self.batch is not None
+        assert self.batch is not None
         if (self._memory(run), self.batch.shared) != run.recorded:
             self._record(run, run.state)
 
@@ -423,7 +430,7 @@ class Engine:
             if run.state != self.batch.state:
                 continue
             try:
-                done = getattr(_phase(run), verb)(self._context(run, now))
+                done = getattr(PHASES.get(run.phase, _NOTHING), verb)(self._context(run, now))
             except Exception as error:
                 done = False
                 if verb == "restarting":

@@ -92,7 +92,9 @@ class Context:
         """Want a value of an output, from now until somebody wants another; ``again``: also where it was given up."""
         self.plant.set_output(role, value, self.step, again)
 
-    def loop(self, role: str, mode: str, setpoint: float | None = None, out: float | None = None, rate_per_min: float | None = None) -> None:
+    def loop(
+        self, role: str, mode: str, setpoint: float | None = None, out: float | None = None, rate_per_min: float | None = None
+    ) -> None:
         """Want a loop in a mode with a setpoint, from now on."""
         self.plant.set_loop(role, mode, setpoint, self.step, out, rate_per_min)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.batch.lots import charge_of, dry_mass, element_mass, mol_ree
+from gateway.batch.lots import RARE_EARTHS, charge_of, dry_mass, element_mass, mol_ree
 from gateway.control.conditions import ConditionError, compile_set, parse
 from gateway.control.dimension import DIMENSIONLESS, Quantity, quantity
 
@@ -91,7 +91,7 @@ def _lot_figures(lot: Mapping[str, Any], charge_kg: float) -> dict[str, Figure]:
         raise RecipeRefused(f"charge_mass {charge_kg:g} kg: lot {lot['lot']} holds {lot['mass_kg']:g} kg")
     charge = charge_of(lot, charge_kg)
     dry = dry_mass(charge).value
-    ree = sum(element_mass(charge, e).value for e in ("Nd", "Pr", "Dy", "Tb", "Gd", "Sm", "Ce", "La", "Y", "Ho") if e in lot["assay"])
+    ree = sum(element_mass(charge, e).value for e in RARE_EARTHS if e in lot["assay"])
     iron = element_mass(charge, "Fe").value / IRON_KG_PER_MOL if "Fe" in lot["assay"] else 0.0
     return {
         "lot.dry_fraction": Figure(dry / charge_kg, DIMENSIONLESS),
@@ -139,5 +139,8 @@ def _in_unit(figure: Figure, unit: str, where: str) -> float:
         figure.measures.check_fits(want)
     except ValueError as error:
         raise RecipeRefused(f"{where}: {error}") from None
+    if {figure.measures.kind, want.kind} == {"point", ""} and not figure.measures.any_unit:
+        raise RecipeRefused(f"{where}: {figure.measures.symbol} is a difference, {unit} a point on a scale" if want.kind else
+                            f"{where}: {figure.measures.symbol} is a point on a scale, {unit} a difference")
     gain, offset = figure.measures.into(want)
     return figure.value * gain + offset

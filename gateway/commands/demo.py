@@ -22,7 +22,7 @@ from gateway.commands.screen import Screen
 from gateway.config.models import Config
 from gateway.protocol import tell
 
-LOOK_S = 0.05
+LOOK_S = 0.2
 PATIENCE_S = 30.0
 
 

@@ -125,7 +125,7 @@ def parse(text: str) -> Expression:
     try:
         tree = _parser().parse(text)  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedInput as error:
-        ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+        ended = isinstance(error, UnexpectedToken) and str(error.token.type) == "$END"  # pyright: ignore
         column = len(text) + 1 if ended or error.column < 1 else error.column
         raise ConditionError(f"cannot read condition at column {column}: {text[max(0, column - 1):][:20]!r}", column) from None
     _check_depth(tree)
@@ -212,7 +212,8 @@ class _Check:
         left, right = (self.number(node.children[i], "a comparison") for i in (0, 2))
         self.fit(left, right, node, str(node.children[1]))
         if {left.kind, right.kind} == {"point", ""} and not (left.any_unit or right.any_unit):
-            raise ConditionError(f"{left.symbol} does not compare with {right.symbol}: one is a temperature, one a difference", _column(node))
+            text = f"{left.symbol} does not compare with {right.symbol}: one is a temperature, one a difference"
+            raise ConditionError(text, _column(node))
 
     def fit(self, left: Quantity, right: Quantity, node: Any, what: str) -> None:
         try:

@@ -53,13 +53,14 @@ class Health(msgspec.Struct):
 
 
 class Conversation:
-    """See the module. ``timeout_s``: watchdog as set in the device; ``read_only``: every write is rejected.
+    """See the module. ``timeout_s``: watchdog as set in the device; ``read_only``: every write is rejected; ``depth``: reads
+    that may be in flight at once (a gateway that queues them), writes always go alone.
 
     ``outcomes`` and ``events`` ("lost", "regained", "refused", "wrong_device" with a detail) are drained by the scan.
     """
 
     def __init__(self, device: str, profile: Profile, image: Image, bindings: Sequence[Binding], *, unit: int | None = None,
-                 timeout_s: float | None = None, read_only: bool = False) -> None:
+                 timeout_s: float | None = None, read_only: bool = False, depth: int = 1) -> None:
         self.device, self.profile, self.image, self.read_only = device, profile, image, read_only
         self.unit = profile.unit_id if unit is None else unit
         self.state: Literal["unknown", "up", "lost"] = "unknown"
@@ -78,7 +79,10 @@ class Conversation:
         self._wrong = False
         self._may_prove = False
         self._proof_at = 0
+        self.depth = depth
         self._flight: _Flight | None = None
+        self._beside: dict[int, tuple[Poll, int]] = {}      # polls in flight besides: id of the request -> poll, when asked
+        self._burst = -1                    # when the requests of the last timeout were asked
         self._request: Read | Write | None = None
         self._asked = 0
         self._token_until = -1
@@ -103,7 +107,7 @@ class Conversation:
         """The next request, which then is in flight until ``absorb`` or ``lost``; None when there is nothing to ask now."""
         self.quiet = True
         if self._flight is not None:
-            return None
+            return self._another(now)
         if not self._proven:
             return self._prove(now)
         if self.writing.waiting or self.writing.active is not None:
@@ -124,6 +128,20 @@ class Conversation:
         poll = queue.popleft()
         poll.queued = False
         self._flight, self._request, self._asked = poll, poll.request, now
+        self.quiet = self.depth == 1
+        return poll.request
+
+    def _another(self, now: int) -> Read | None:
+        """One more poll beside those in flight, where the other end queues several; never beside a write or a proof."""
+        queue = self.polling.queue
+        if not queue or len(self._beside) >= self.depth - 1 or type(self._flight) is not Poll or self.urgent or now > self._token_until:
+            return None
+        if queue[0].request is self._request or id(queue[0].request) in self._beside:
+            return None                         # the same block is still on its way
+        poll = queue.popleft()
+        poll.queued = False
+        self._beside[id(poll.request)] = (poll, now)
+        self.quiet = False
         return poll.request
 
     def write(self, tag: int, value: float, now: int, expires: int) -> None:
@@ -155,12 +173,21 @@ class Conversation:
     # --------------------------------------------------------------------------------------------- what came of it
     def absorb(self, reply: Reply, now: Now) -> None:
         """Take in the answer to the request in flight, or its failure; a reply to anything else changes nothing."""
-        flight = self._flight
-        if flight is None or reply.request is not self._request:
-            self.health.surplus += 1
-            return
-        self._flight, self.quiet = None, False
+        flight: _Flight | None = self._flight
+        asked = self._asked
+        if flight is not None and reply.request is self._request:
+            self._flight = None
+        else:
+            beside = self._beside.pop(id(reply.request), None)
+            if beside is None:
+                self.health.surplus += 1
+                return
+            flight, asked = beside
+        self.quiet = False
         if reply.failure is not None:
+            if reply.failure == "timeout" and self.depth > 1 and asked == self._burst:
+                self._silent -= 1           # asked together, silent together: one silence, not two
+            self._burst = asked if reply.failure == "timeout" else self._burst
             return self._failed(flight, reply.failure, now)
         if reply.exception is not None:
             return self._refused(flight, reply.exception, now)
@@ -169,7 +196,7 @@ class Conversation:
         self.health.answered += 1
         if type(flight) is Poll:
             try:
-                flight.fill(self.image, reply.payload, self._asked, now)
+                flight.fill(self.image, reply.payload, asked, now)
             except ValueError as why:
                 return self._failed(flight, "malformed", now, str(why))
             if flight.words:
@@ -301,6 +328,7 @@ class Conversation:
 
     def _drop_flight(self, now: int, why: str) -> None:
         flight, self._flight = self._flight, None
+        self._beside.clear()
         if flight is not None:
             self._settle(flight, now, "unverified", f"{why}, with {self._describe()} in flight")
         elif self.writing.active is not None:

@@ -169,7 +169,7 @@ class Outputs:
                 value = min(max(value, base - step), base + step)
             item.moved_at, item.eased = now.mono, value
         if row.quantum:
-            value = round(round(value / row.quantum) * row.quantum, 9)
+            value = min(max(round(round(value / row.quantum) * row.quantum, 9), row.low), row.high)
         if item.commanded is not None and 0 < abs(value - item.commanded) < row.deadband and value not in (row.low, row.high):
             return item.target if item.target is not None else value
         return value
@@ -209,8 +209,10 @@ class Outputs:
         again = bool(item.blocked) or (item.state == "sent" and item.row.reassert)
         if (item.state == "reasserted" or not again) and item.failure != "diverged":
             item.failure = "diverged"
-            detail = "asked for again and again" if again else "left alone after one re-assertion" if item.row.reassert else "not re-asserted by policy"
-            self.failures.append(WriteFailed(tag=item.row.name, wanted=item.commanded, outcome="diverged", readback=readback, detail=detail))
+            left = "left alone after one re-assertion" if item.row.reassert else "not re-asserted by policy"
+            detail = "asked for again and again" if again else left
+            failed = WriteFailed(tag=item.row.name, wanted=item.commanded, outcome="diverged", readback=readback, detail=detail)
+            self.failures.append(failed)
         if again:
             self._write(item, item.commanded, now)
         item.state = "reasserted" if again else "diverged"

@@ -152,7 +152,8 @@ class Interlocks:
     def _ask(self, item: Interlock, event: str, who: str, why: str, until_utc: int = 0) -> InterlockChanged:
         """What a person wants: applied when it is durable (``apply``)."""
         item.asked = True
-        return InterlockChanged(interlock=item.row.name, unit=item.row.unit, event=event, who=who or "unknown", why=why, until_utc=until_utc)
+        name, unit = item.row.name, item.row.unit
+        return InterlockChanged(interlock=name, unit=unit, event=event, who=who or "unknown", why=why, until_utc=until_utc)
 
     def _gather(self) -> None:
         self._stale = False

@@ -177,7 +177,8 @@ class Loop:
     def _switch(self, image: Image) -> None:
         """On below the setpoint, off above it plus a twentieth of ``gain`` as hysteresis; off while pv is not Good."""
         row = self.row
-        assert row.pv is not None and self.sp is not None
+        assert row.pv is not None
+        assert self.sp is not None
         if image.quality[row.pv] & 0xC0000000:
             self.out = row.out_low
         elif image.value[row.pv] < self.sp:

@@ -309,7 +309,8 @@ class Scan:
         row = loop.row
         low = self.parts.outputs.actual(row.output_low, self.parts.image) if row.output_low is not None else 0.0
         out = row.safe_out if actual is None or low is None else min(max(row.whole(actual, low), row.out_low), row.out_high)
-        entry = LoopMode(loop=loop.row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause="start-up: output as read back")
+        cause = "start-up: output as read back"
+        entry = LoopMode(loop=row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause=cause)
         loop.apply(entry)
         return [entry]
 
@@ -435,7 +436,8 @@ class Scan:
             return self._interlock_command(command, event, now)
         if area == "alarm":
             shelve_ns = round(float(a.get("minutes", 60)) * 60 * SECOND)
-            return self.parts.alarms.command(command.target, event.upper(), command.who, command.why, now, shelve_ns, str(a.get("seen", "")))
+            seen = str(a.get("seen", ""))
+            return self.parts.alarms.command(command.target, event.upper(), command.who, command.why, now, shelve_ns, seen)
         if area == "loop":
             return self._loop_command(command)
         return self._output_command(command)
@@ -492,10 +494,12 @@ class Scan:
             return f"{command.target} belongs to loop {item.cause.split(' ')[0]}: set the loop"
         if item.owner == "program" and item.batch and self._batch_runs(item.batch):
             return f"{command.target} belongs to batch {item.batch}: hold it first"
-        return _listed(self.parts.outputs.request(item.row.tag, float(command.arguments["value"]), "operator", command.why or command.who, again=True))
+        value = float(command.arguments["value"])
+        return _listed(self.parts.outputs.request(item.row.tag, value, "operator", command.why or command.who, again=True))
 
     def _batch_runs(self, batch: str) -> bool:
-        return any(u.batch is not None and u.batch.id == batch and u.batch.state in ("RUNNING", "RESTARTING") for u in self.parts.units.values())
+        batches = [unit.batch for unit in self.parts.units.values() if unit.batch is not None]
+        return any(found.id == batch and found.state in ("RUNNING", "RESTARTING") for found in batches)
 
 
 def _listed(outcome: Entry | str | None) -> list[Entry] | str:
@@ -510,7 +514,7 @@ def _same(known: CommandReceived, command: Command) -> bool:
 def _recordable(arguments: dict[str, Any]) -> bool:
     """Whether arguments can be written down and read back; they may hold anything that MessagePack can."""
     try:
-        return len(msgspec.json.encode(arguments)) <= ARGUMENT_BYTES
+        return len(msgspec.json.encode(arguments, order="deterministic")) <= ARGUMENT_BYTES
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         return False
 

@@ -157,11 +157,13 @@ class ModbusTcpLink:
         for conversation in ring:
             if len(frames) < room and conversation.urgent and (frame := self._ask(conversation, now)) is not None:
                 frames.append(frame)
-        for conversation in ring:
-            if len(frames) >= room:
-                break
-            if not conversation.quiet and (frame := self._ask(conversation, now)) is not None:
-                frames.append(frame)
+        asked = True
+        while asked:                            # a conversation may have more than one read to hand out
+            asked = False
+            for conversation in ring:
+                if len(frames) < room and not conversation.quiet and (frame := self._ask(conversation, now)) is not None:
+                    frames.append(frame)
+                    asked = True
         if frames and self._wire is not None:
             self._wire.write(frames[0] if len(frames) == 1 else b"".join(frames))
         elif not self._flights and self._drained:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gateway.batch.engine import Engine
+from gateway.batch.engine import Batch, Engine
 from gateway.config.loading import load
 from gateway.config.models import Config
 from gateway.control.chain import Entry
@@ -20,14 +20,14 @@ from simulators.people import Operator
 from simulators.rehearsal import START, Rehearsal
 
 BATCH, UNIT, LOT = "B-1", "R-101", "DNAL-2026-0147"
-STEPS = ("check", "water", "agitate", "solids", "acid", "leach")
-FORMULA = {"charge_mass": 20.0, "water": 120.0, "solids_rate": 3.0, "leach_min": 60.0, "leach_max": 60.0}
+STEPS = ("check", "water", "agitate", "acid", "leach")
+FORMULA = {"charge_mass": 20.0, "water": 120.0, "acid_ratio": 3.0, "leach_min": 60.0, "leach_max": 60.0}
 E = TypeVar("E", bound=Entry)
 
 
 @pytest.fixture(scope="session")
 def config() -> Config:
-    """The Belfast configuration with a recipe that doses after a quarter of an hour: no heating before it."""
+    """The Belfast configuration with a recipe that doses acid after a few minutes: no heating and no solids before it."""
     whole = load(belfast_config())
     full = whole.recipes["LEACH-NDFEB-SEL"]
     short = full.model_copy(update={"recipe": "SHORT", "procedure": {name: full.procedure[name] for name in STEPS}})
@@ -37,15 +37,26 @@ def config() -> Config:
 class Scene:
     """A plant with its scripted operator, and the questions that the tests ask."""
 
-    def __init__(self, config: Config, journal: MemoryJournal | None = None, *, seed: int = 7, start: Now = START, line: Line | None = None,
-                 recipe: str = "SHORT", formula: dict[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        journal: MemoryJournal | None = None,
+        *,
+        seed: int = 7,
+        start: Now = START,
+        line: Line | None = None,
+        recipe: str = "SHORT",
+        formula: dict[str, float] | None = None,
+    ) -> None:
         self.config = config
         self.journal = journal or MemoryJournal()
         self.rehearsal = Rehearsal(config, self.journal, seed=seed, start=start, line=line)
         self.scan = self.rehearsal.plant.scan
         self.engine: Engine = self.scan.parts.units[UNIT]
         world = self.rehearsal.line
-        self.operator: Operator | None = Operator(BATCH, recipe, LOT, UNIT, world.tip, world.begin_batch, FORMULA if formula is None else formula)
+        self.operator: Operator | None = Operator(
+            BATCH, recipe, LOT, UNIT, world.tip, world.begin_batch, FORMULA if formula is None else formula
+        )
         self.began = len(self.journal.rows)
 
     # --- time -------------------------------------------------------------------------------------------------------
@@ -76,6 +87,12 @@ class Scene:
         """Whether acid flows and some has gone in."""
         active = [run.name for run in self.engine.batch.active] if self.engine.batch else []
         return active == ["acid"] and self.value("FIT-1011") > 0.3
+
+    @property
+    def batch(self) -> Batch:
+        """The batch on the unit."""
+        assert self.engine.batch is not None
+        return self.engine.batch
 
     # --- what is so -------------------------------------------------------------------------------------------------
     @property
@@ -117,7 +134,7 @@ class Scene:
 
     def standing(self) -> list[str]:
         """Interlocks that are latched."""
-        return [item.row.name for item in self.scan.parts.interlocks.items if item.tripped]
+        return [item.row.name for item in self.scan.parts.interlocks.items if item.tripped and item.row.latch]
 
     # --- people and power -------------------------------------------------------------------------------------------
     def command(self, verb: str, target: str, *, why: str = "test", key: str = "", **arguments: Any) -> str:
@@ -154,6 +171,15 @@ def scene(config: Config) -> Scene:
 @pytest.fixture
 def dosing(config: Config) -> Scene:
     """A batch that has been dosing acid for a minute."""
+    scene = Scene(config)
+    scene.until(scene.dosing, 1800)
+    scene.run(60)
+    return scene
+
+
+@pytest.fixture(scope="module")
+def seen_dosing(config: Config) -> Scene:
+    """The same for tests that only look, or leave it as it was: one plant for all of a module."""
     scene = Scene(config)
     scene.until(scene.dosing, 1800)
     scene.run(60)

@@ -85,7 +85,7 @@ def test_a_suppressed_alarm_is_not_seen_and_comes_back_to_what_is_so():
     rig = Rig()
     rig.scan(True)
     assert rig.scan(True, hide=True) == "DSUPR"
-    assert rig.scan(True, hide=None) == "NORM"            # what suppresses is no longer known: it suppresses no longer
+    assert rig.scan(True, hide=None) == "NORM"  # what suppresses is no longer known: it suppresses no longer
     assert rig.scan(True) == "UNACK"
 
 

@@ -14,8 +14,20 @@ from devices.quality import BAD_NO_COMMUNICATION, GOOD, GOOD_LOCAL_OVERRIDE, UNC
 from gateway.control.conditions import ConditionError, Truth, compile_set, parse
 from gateway.control.dimension import quantity
 
-UNITS = {"a": "1", "b": "1", "c": "1", "TT-1": "degC", "TT-2": "degC", "PI-1": "bar", "FI-1": "m3/h", "FI-2": "L/min", "LI-1": "%", "AI-1": "pH",
-         "WI-1": "kg", "T.sp": "degC"}
+UNITS = {
+    "a": "1",
+    "b": "1",
+    "c": "1",
+    "TT-1": "degC",
+    "TT-2": "degC",
+    "PI-1": "bar",
+    "FI-1": "m3/h",
+    "FI-2": "L/min",
+    "LI-1": "%",
+    "AI-1": "pH",
+    "WI-1": "kg",
+    "T.sp": "degC",
+}
 NAMES = list(UNITS)
 FIGURES = {"trip_degc": 95.0}
 _UNITS_OF = {**UNITS, "trip_degc": "degC"}
@@ -105,7 +117,8 @@ def test_a_number_that_is_not_known_is_none():
 @pytest.mark.parametrize(("text", "column"), [
     ("TT-1 > 3 bar", 1), ("TT-1 > 95 K", 1), ("TT-1 > 95", 1), ("LI-1 > 80 degC", 1), ("TT-1 + TT-2 > 90 degC", 1), ("5 K - TT-1 > 3 K", 1),
     ("TT-1 + 5 K > 95 K", 1), ("TT-1 * 2 > 90 degC", 1), ("a and FI-1 > 3 bar", 7), ("max(TT-1, 5 K) > 90 degC", 1), ("a or TT-1", 6),
-    ("not FI-1", 5), ("a > 3 cubits", 7), ("nobody > 3", 1), ("a and nobody", 7), ("a > (b > c)", 6), ("a + (b and c) > 1", 6), ("TT-1 + 5 K", 1),
+    ("not FI-1", 5), ("a > 3 cubits", 7), ("nobody > 3", 1), ("a and nobody", 7), ("a > (b > c)", 6), ("a + (b and c) > 1", 6),
+    ("TT-1 + 5 K", 1),
     ("TT-1", 1), ("min(a, TT-1) > 1", 1),
 ])  # fmt: skip
 def test_what_does_not_fit_is_refused_with_its_column(text: str, column: int):
@@ -115,7 +128,8 @@ def test_what_does_not_fit_is_refused_with_its_column(text: str, column: int):
 
 
 @pytest.mark.parametrize(("text", "column"), [
-    ("a >", 4), ("a > > b", 5), ("(a", 3), ("a $ b", 3), ("", 1), ("good(a, b)", 1), ("good(a + b)", 1), ("usable(3)", 1), ("min(a)", 1), ("wish(a)", 1),
+    ("a >", 4), ("a > > b", 5), ("(a", 3), ("a $ b", 3), ("", 1), ("good(a, b)", 1), ("good(a + b)", 1),
+    ("usable(3)", 1), ("min(a)", 1), ("wish(a)", 1),
     ("a and and b", 7), ("a > 5 and", 10),
 ])  # fmt: skip
 def test_what_cannot_be_read_is_refused_with_its_column(text: str, column: int):
@@ -125,13 +139,16 @@ def test_what_cannot_be_read_is_refused_with_its_column(text: str, column: int):
 
 
 @pytest.mark.parametrize("text", [
-    "a and " * 330 + "b", "(" * 900 + "a" + ")" * 900, "any(" + ", ".join(["a"] * 400) + ")", "a + " * 400 + "b > 1", "min(" + ", ".join(["a"] * 400) + ") > 0",
+    "a and " * 330 + "b", "(" * 900 + "a" + ")" * 900, "any(" + ", ".join(["a"] * 400) + ")",
+    "a + " * 400 + "b > 1", "min(" + ", ".join(["a"] * 400) + ") > 0",
 ])  # fmt: skip
 def test_a_long_condition_is_still_a_condition(text: str):
     assert evaluate(text, a=1.0, b=1.0) is True
 
 
-@pytest.mark.parametrize("text", ["not " * 60 + "a", "a > " + "-" * 900 + "1", "a" + " * b" * 400 + " > 1", "abs(" * 50 + "a" + ")" * 50 + " > 1", "a" * 2001])
+@pytest.mark.parametrize(
+    "text", ["not " * 60 + "a", "a > " + "-" * 900 + "1", "a" + " * b" * 400 + " > 1", "abs(" * 50 + "a" + ")" * 50 + " > 1", "a" * 2001]
+)
 def test_a_condition_deeper_or_longer_than_anyone_reads_is_refused(text: str):
     with pytest.raises(ConditionError):
         parse(text)
@@ -149,7 +166,9 @@ def test_a_whole_set_is_evaluated_in_its_order():
 
 
 # --- unknown is never good news ----------------------------------------------------------------------------------------
-comparisons = st.sampled_from(("a > 0.5", "b == 1", "c", "usable(b) > 0.5", "a + b > c", "max(a, b) > 0.5", "a / b > 1", "min(a, b / c) <= 1", "a != c"))
+comparisons = st.sampled_from(
+    ("a > 0.5", "b == 1", "c", "usable(b) > 0.5", "a + b > c", "max(a, b) > 0.5", "a / b > 1", "min(a, b / c) <= 1", "a != c")
+)
 texts = st.recursive(
     comparisons,
     lambda inner: st.one_of(
@@ -171,7 +190,7 @@ def test_what_is_decided_without_knowing_an_operand_is_true_whatever_it_turns_ou
         return
     for found in itertools.product((0.0, 1.0), repeat=len(lost)):
         later = evaluate(text, **{**shown, **dict(zip(sorted(lost), found, strict=True))})
-        assert later is verdict or later is None                # None: a division by a zero that has turned up
+        assert later is verdict or later is None  # None: a division by a zero that has turned up
 
 
 @given(st.text(alphabet="ab <>=!()+-*/.5%KT-1degCandornotgood,", max_size=40))

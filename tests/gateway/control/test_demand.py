@@ -259,7 +259,7 @@ def test_whatever_a_loop_asks_for_what_is_sent_is_inside_the_range(asks: list[fl
     for ask in asks:
         rig.item.loop = ask
         rig.scan()
-    assert all(10.0 - quantum <= value <= 90.0 + quantum for value in rig.sent)
+    assert all(10.0 <= value <= 90.0 for value in rig.sent)
 
 
 # --- a command and what came of it -------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ def test_a_tag_that_stands_for_a_command_shows_it_although_the_device_answers_ot
     rig = Rig(told=True, follows=False)
     rig.want(1.0)
     rig.scan()
-    rig.image.put(VALVE, 0.0, GOOD, asked=1, seen=1, source=0)   # the drive says: not running
+    rig.image.put(VALVE, 0.0, GOOD, asked=1, seen=1, source=0)  # the drive says: not running
     rig.outputs.show(rig.image)
     assert rig.image.value[VALVE] == 1.0
 
@@ -280,4 +280,4 @@ def test_what_runs_when_the_start_up_is_over_counts_as_commanded_and_nothing_is_
     assert rig.scan(10, shown=1.0).sent == []
     rig.scan(shown=0.0)
     rig.outputs.show(rig.image)
-    assert rig.image.value[VALVE] == 1.0                        # told to run, and it does not: for an interlock to see
+    assert rig.image.value[VALVE] == 1.0  # told to run, and it does not: for an interlock to see

@@ -46,7 +46,7 @@ def test_a_slope_is_unknown_until_its_window_is_half_full():
     for i in range(60, 240):
         rig.scan(20.0 + i * 0.5 / 60.0)
     assert rig.good
-    assert rig.value == pytest.approx(1.0, rel=1e-6)              # 1 K/min
+    assert rig.value == pytest.approx(1.0, rel=1e-6)  # 1 K/min
 
 
 def test_a_slope_forgets_what_was_before_a_bad_reading():
@@ -68,13 +68,13 @@ def test_a_slope_keeps_its_digits_for_a_week():
 def test_a_mean_is_the_share_of_its_window():
     rig = Rig("mean", window_ns=120 * SECOND).scan(1.0, times=300)
     assert rig.value == 1.0
-    rig.scan(0.0, times=24)                                       # twelve of a hundred and twenty seconds
+    rig.scan(0.0, times=24)  # twelve of a hundred and twenty seconds
     assert rig.value == pytest.approx(0.9, abs=0.01)
 
 
 def test_a_total_adds_up_a_flow():
     rig = Rig("total", per_s=1 / 60).scan(6.0, times=121)
-    assert rig.value == pytest.approx(6.0, abs=0.06)              # 6 L/min over a minute
+    assert rig.value == pytest.approx(6.0, abs=0.06)  # 6 L/min over a minute
 
 
 @pytest.mark.fault("D05")
@@ -85,7 +85,7 @@ def test_a_total_adds_nothing_over_a_gap_and_never_falls_for_it():
     assert not rig.good
     rig.scan(5.0, times=2)
     assert rig.good
-    assert rig.value == pytest.approx(before, abs=1e-9)           # one Good reading alone is no interval
+    assert rig.value == pytest.approx(before, abs=1e-9)  # one Good reading alone is no interval
     rig.now = Now(rig.now.mono + 600 * SECOND, rig.now.utc)
     rig.scan(5.0, times=2)
     assert rig.value - before <= 10.0 + 1e-9

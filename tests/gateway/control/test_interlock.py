@@ -16,10 +16,28 @@ MAX = 8 * 3600 * SECOND
 Truth = bool | None
 
 
-def row(name: str = "level", *, delay_s: float = 0, latch: bool = True, permissive: bool = False, unit: str = "R-101", hold: str = "unit",
-        bypassable: bool = True, effects: dict[int, float] | None = None) -> Row:
-    return Row(name=name, unit=unit, group=unit, effects={ACID: 0.0} if effects is None else effects, delay_ns=round(delay_s * SECOND), latch=latch,
-               permissive=permissive, hold=hold, bypassable=bypassable)
+def row(
+    name: str = "level",
+    *,
+    delay_s: float = 0,
+    latch: bool = True,
+    permissive: bool = False,
+    unit: str = "R-101",
+    hold: str = "unit",
+    bypassable: bool = True,
+    effects: dict[int, float] | None = None,
+) -> Row:
+    return Row(
+        name=name,
+        unit=unit,
+        group=unit,
+        effects={ACID: 0.0} if effects is None else effects,
+        delay_ns=round(delay_s * SECOND),
+        latch=latch,
+        permissive=permissive,
+        hold=hold,
+        bypassable=bypassable,
+    )
 
 
 class Rig:
@@ -94,7 +112,7 @@ def test_a_reset_needs_a_cause_that_is_seen_to_be_gone():
 
 def test_nobody_resets_what_nobody_has_looked_at_since_the_start():
     rig = Rig(row())
-    rig.interlocks.apply(InterlockChanged(interlock="level", event="tripped"), 1)          # from the journal
+    rig.interlocks.apply(InterlockChanged(interlock="level", event="tripped"), 1)  # from the journal
     assert rig.reset() == "level: its cause is unknown"
 
 
@@ -203,7 +221,9 @@ def test_a_jump_of_the_wall_clock_changes_no_bypass(jump_s: float):
 
 def test_after_a_restart_a_bypass_lasts_as_long_as_was_left_of_it():
     rig = Rig(row(), armed=False)
-    rig.interlocks.apply(InterlockChanged(interlock="level", event="bypassed", who="operator", until_utc=rig.now.utc + 10 * SECOND), rig.now.utc)
+    rig.interlocks.apply(
+        InterlockChanged(interlock="level", event="bypassed", who="operator", until_utc=rig.now.utc + 10 * SECOND), rig.now.utc
+    )
     rig.interlocks.arm()
     assert rig.scan(True, times=20).forced == {}
     assert rig.scan(True, times=2).forced == {ACID: 0.0}
@@ -233,7 +253,7 @@ class Oracle:
     def scan(self, truth: Truth) -> bool:
         """Whether it forces now. ``stood``: seconds that the cause has stood; ``bypassed``: seconds that are left."""
         self.truth = truth
-        over = self.bypassed == 0.5             # the scan that ends a bypass does nothing else
+        over = self.bypassed == 0.5  # the scan that ends a bypass does nothing else
         self.bypassed = max(self.bypassed - 0.5, 0.0)
         self.stood = 0.0 if truth is False else self.stood + 0.5
         if truth is False and not over:

@@ -22,7 +22,9 @@ class Rig:
     def __init__(self, **row: Any) -> None:
         self.image = Image(["pv", "lel", "rise"], [10 * SECOND] * 3)
         self.image.quality[:] = [GOOD] * 3
-        self.loop = Loop(LoopRow(**{"name": "TIC", "kind": "pid", "unit": "R-101", "period_ns": SECOND // 2, "pv": PV, "gain": 2.0, "ti_s": 60.0, **row}))
+        self.loop = Loop(
+            LoopRow(**{"name": "TIC", "kind": "pid", "unit": "R-101", "period_ns": SECOND // 2, "pv": PV, "gain": 2.0, "ti_s": 60.0, **row})
+        )
         self.now = 0
 
     def set(self, mode: str, sp: float | None = None, **more: Any) -> str:
@@ -107,7 +109,7 @@ def test_a_loop_that_stood_still_begins_anew_without_a_bump():
     rig.scan(60.0, times=20)
     before = rig.out
     rig.now += 600 * SECOND
-    rig.scan(30.0)                                              # ten minutes later the pv is elsewhere
+    rig.scan(30.0)  # ten minutes later the pv is elsewhere
     assert rig.out == pytest.approx(before, abs=0.01)
 
 
@@ -176,7 +178,8 @@ def feed() -> Rig:
 
 
 @pytest.mark.parametrize(("lel", "rise", "allowed", "by"), [
-    (0.0, 0.0, 0.7, "recipe"), (8.0, 0.0, 0.375, "hydrogen"), (10.0, 0.0, 0.0, "hydrogen"), (40.0, 0.0, 0.0, "hydrogen"), (8.0, 0.7, 0.15, "heating"),
+    (0.0, 0.0, 0.7, "recipe"), (8.0, 0.0, 0.375, "hydrogen"), (10.0, 0.0, 0.0, "hydrogen"),
+    (40.0, 0.0, 0.0, "hydrogen"), (8.0, 0.7, 0.15, "heating"),
 ])  # fmt: skip
 def test_a_feed_takes_the_least_of_the_recipe_and_every_limit(lel: float, rise: float, allowed: float, by: str):
     rig = feed()
@@ -231,7 +234,7 @@ def test_a_loop_keeps_its_turn_when_ticks_come_late():
     rig = Rig(period_ns=SECOND)
     turns = 0
     for k in range(1, 201):
-        now = k * SECOND // 2 + (k * 7919 % 5_000_000)              # up to 5 ms late
+        now = k * SECOND // 2 + (k * 7919 % 5_000_000)  # up to 5 ms late
         if rig.loop.due(now):
             turns += 1
             rig.loop.update(rig.image, now, None)

@@ -77,7 +77,9 @@ def test_a_latching_alarm_waits_for_its_reset(state: str, event: str, after: str
     drive(LATCHING_ALARM, state, event, after)
 
 
-@pytest.mark.parametrize(("table", "grid", "events"), [(PROCEDURAL, ISA_88, COMMANDS), (ALARM, ISA_18_2, EVENTS), (LATCHING_ALARM, ISA_18_2, EVENTS)])
+@pytest.mark.parametrize(
+    ("table", "grid", "events"), [(PROCEDURAL, ISA_88, COMMANDS), (ALARM, ISA_18_2, EVENTS), (LATCHING_ALARM, ISA_18_2, EVENTS)]
+)
 def test_no_table_has_a_state_or_event_that_the_standard_lacks(table: Table, grid: str, events: tuple[str, ...]):
     states = {line.split()[0] for line in grid.strip().splitlines()}
     assert set(table) == states

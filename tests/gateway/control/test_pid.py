@@ -57,7 +57,7 @@ def test_a_setpoint_step_costs_what_the_literature_says():
 def test_a_load_step_costs_what_the_literature_says():
     fine = respond(Pid(5.0, 8.0, low=-1e9, high=1e9), lag(1.0, 10.0, 1.0, 0.02), 0.02, 120, sp=0.0, load=1.0)
     assert iae(fine, 0.0, 0.02) == pytest.approx(1.600, rel=0.01)
-    assert sum(-pv for pv in fine) * 0.02 == pytest.approx(-8.0 / 5.0, rel=0.01)          # IE is Ti/K exactly
+    assert sum(-pv for pv in fine) * 0.02 == pytest.approx(-8.0 / 5.0, rel=0.01)  # IE is Ti/K exactly
     assert max(fine) == pytest.approx(0.169, rel=0.03)
 
 
@@ -70,7 +70,7 @@ def test_a_limited_output_does_not_wind_up():
 def test_the_integral_follows_an_actuator_that_somebody_else_holds():
     pid = Pid(2.0, 10.0)
     for _ in range(3000):
-        pid.update(50.0, 20.0, 0.1, feedback=0.0)                   # a trip holds the valve shut
+        pid.update(50.0, 20.0, 0.1, feedback=0.0)  # a trip holds the valve shut
     assert pid.update(20.0, 20.0, 0.1, feedback=0.0) == pytest.approx(0.0, abs=2.0)
 
 
@@ -78,7 +78,7 @@ def test_the_integral_follows_an_actuator_that_somebody_else_holds():
 def test_taking_over_from_manual_does_not_bump(sp: float, pv: float, out: float, gain: float, b: float, ti_s: float | None):
     pid = Pid(gain, ti_s, 1.0 if ti_s else 0.0, b=b)
     pid.track(out, sp, pv)
-    assert pid.update(sp, pv, 0.1) == pytest.approx(out, abs=0.01)                        # 0.01 % of 0..100
+    assert pid.update(sp, pv, 0.1) == pytest.approx(out, abs=0.01)  # 0.01 % of 0..100
 
 
 def test_a_controller_that_was_never_updated_asks_for_nothing():
@@ -102,7 +102,9 @@ def test_a_reading_that_is_no_number_changes_nothing():
 def test_whatever_comes_in_the_output_is_finite_and_inside_its_limits(seed: int):
     rng = random.Random(seed)
     odd = (math.nan, math.inf, -math.inf, 1e308, -1e308, 1e-308, 0.0)
-    pid = Pid(rng.choice((-3.0, 0.5, 40.0)), rng.choice((None, 2.0, 500.0)), rng.choice((0.0, 4.0)), rng.choice((0.0, 5.0)), 0.7, -5.0, 105.0)
+    pid = Pid(
+        rng.choice((-3.0, 0.5, 40.0)), rng.choice((None, 2.0, 500.0)), rng.choice((0.0, 4.0)), rng.choice((0.0, 5.0)), 0.7, -5.0, 105.0
+    )
 
     def any_number() -> float:
         return rng.choice(odd) if rng.random() < 0.2 else rng.uniform(-200.0, 200.0)

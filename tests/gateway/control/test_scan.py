@@ -1,0 +1,350 @@
+"""One scan: what acts at once, what waits for the disk, what is refused, and what a restart finds."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from devices.quality import BAD_NO_COMMUNICATION
+from gateway.control.chain import BatchCreated, CommandReceived, IcpResult, InterlockChanged, LoopMode, Note, OutputChanged
+from gateway.control.image import SECOND
+from gateway.control.scan import COMMANDS_PER_SCAN, Command, replay
+from tests.gateway.control.small import FI, FQ, JI, LI, TI, TV, XV, Small
+
+
+def of(kind: type[Any], entries: list[Any]) -> list[Any]:
+    return [entry for entry in entries if isinstance(entry, kind)]
+
+
+# --- start-up ----------------------------------------------------------------------------------------------------------
+def test_until_every_trip_tag_is_heard_outputs_are_safe_and_nothing_latches_or_rings():
+    plant = Small()
+    plant.lose(LI)
+    entries = plant.run(10)
+    assert plant.sent == [("XV", 0.0), ("TV", 0.0)]
+    assert of(InterlockChanged, entries) == []
+    assert not plant.scan.armed
+    plant.show(LI, 50.0)
+    assert plant.run(3) == []
+    assert plant.scan.armed
+
+
+@pytest.mark.fault("P10")
+def test_a_start_up_that_takes_too_long_ends_and_what_is_unknown_trips():
+    plant = Small()
+    plant.lose(LI)
+    entries = plant.run(62)
+    assert [e.event for e in of(InterlockChanged, entries)] == ["tripped"]
+    assert "LI" in of(Note, entries)[0].text
+    assert plant.parts.interlocks.forced == {XV: 0.0, TV: 0.0}
+
+
+def test_no_output_leaves_safe_in_the_scan_that_ends_the_start_up():
+    plant = Small()
+    plant.show(LI, 95.0)
+    plant.ask("output.set", "XV", value=1)
+    plant.run(20)
+    assert ("XV", 1.0) not in plant.sent
+
+
+def test_after_a_start_every_loop_is_in_manual_at_what_its_output_does():
+    plant = Small().started()
+    plant.ask("loop.set", "JIC", mode="AUTO", sp=40.0)
+    plant.ask("loop.set", "TIC", mode="AUTO", sp=60.0)
+    plant.run(20)
+    after = Small(plant.journal)
+    after.readings[TV], after.readings[JI] = (0.0, 0), (33.0, 0)
+    replay(after.scan, list(plant.journal.read()))
+    assert after.loops["JIC"].mode == "AUTO"
+    after.started()
+    assert (after.loops["JIC"].mode, after.loops["JIC"].out) == ("MANUAL", 0.0)
+    assert (after.loops["TIC"].mode, after.loops["TIC"].out) == ("MANUAL", 33.0)
+
+
+def test_after_a_restart_nothing_that_was_wanted_before_moves_by_itself():
+    plant = Small().started()
+    plant.ask("output.set", "XV", value=1)
+    plant.run(4)
+    assert plant.sent[-1] == ("XV", 1.0)
+    after = Small(plant.journal)
+    replay(after.scan, list(plant.journal.read()))
+    after.run(40)
+    assert set(after.sent) == {("XV", 0.0), ("TV", 0.0)}
+
+
+# --- trips and the disk ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("lag", [1, 40])
+def test_a_trip_acts_in_the_scan_that_sees_it_and_waits_for_no_disk(lag: int):
+    plant = Small(lag=lag).started()
+    plant.ask("output.set", "XV", value=1)
+    plant.run(50)
+    plant.show(LI, 95.0)
+    plant.run(2)  # one to read it, one to see it
+    assert plant.sent[-1] == ("XV", 0.0)
+
+
+def test_a_command_acts_only_when_its_entry_is_durable():
+    plant = Small(lag=10).started()
+    plant.run(12)
+    plant.ask("output.set", "XV", value=1)
+    plant.run(9)
+    assert ("XV", 1.0) not in plant.sent
+    plant.run(3)
+    assert ("XV", 1.0) in plant.sent
+
+
+def test_a_reset_waits_for_the_disk_like_any_command():
+    plant = Small(lag=10).started()
+    plant.run(12)
+    plant.show(LI, 95.0)
+    plant.run(3)
+    plant.show(LI, 50.0)
+    plant.run(2)
+    assert plant.ask("interlock.reset", "level_high") == ""
+    plant.run(8)
+    assert plant.parts.interlocks.forced
+    plant.run(4)
+    assert not plant.parts.interlocks.forced
+
+
+def test_after_a_trip_and_its_reset_the_valve_stays_shut_until_somebody_opens_it():
+    plant = Small().started()
+    plant.ask("output.set", "XV", value=1)
+    plant.run(4)
+    plant.show(LI, 95.0)
+    entries = plant.run(4)
+    assert [(e.tag, e.wanted, e.owner) for e in of(OutputChanged, entries)] == [("XV", 0.0, "interlock")]
+    plant.show(LI, 50.0)
+    plant.run(2)
+    assert plant.ask("interlock.reset", "level_high") == ""
+    plant.run(20)
+    assert plant.sent[-1] == ("XV", 0.0)
+    plant.ask("output.set", "XV", value=1)
+    plant.run(3)
+    assert plant.sent[-1] == ("XV", 1.0)
+
+
+# --- commands ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("verb", "target", "arguments", "reason"), [
+    ("output.set", "XV", {"value": 2}, "XV: 2 outside 0..1; nothing written"),
+    ("output.set", "XV", {"value": math.nan}, "XV: nan outside 0..1; nothing written"),
+    ("output.set", "XV", {"value": "open"}, "could not convert string to float: 'open'"),
+    ("output.set", "XV", {}, "unknown name 'value'"),
+    ("output.set", "NOPE", {"value": 1}, "unknown name 'NOPE'"),
+    ("output.set", "TV", {"value": 1}, "TV belongs to loop JIC: set the loop"),
+    ("loop.set", "TIC", {"mode": "AUTO", "sp": 132.0}, "TIC.sp: 132 outside 0..90; nothing changed"),
+    ("loop.set", "TIC", {"mode": "SIDEWAYS"}, "TIC: no mode 'SIDEWAYS'; there are MANUAL, AUTO, CASCADE"),
+    ("loop.set", "TIC", {"mode": "CASCADE"}, "TIC: no loop drives it; nothing changed"),
+    ("loop.set", "TIC", {"mode": "AUTO", "sp": 10**400}, "int too large to convert to float"),
+    ("interlock.reset", "level_high", {}, "level_high is not tripped"),
+    ("interlock.bypass", "level_high", {"minutes": 1e9}, "at most 28800 s"),
+    ("interlock.bypass", "level_high", {"minutes": math.inf}, "OverflowError"),
+    ("alarm.normal", "level_alarm", {}, "unknown verb 'alarm.normal'"),
+    ("batch.done", "B-1", {}, "unknown verb 'batch.done'"),
+    ("batch.pause", "B-1", {}, "unknown verb 'batch.pause'"),
+    ("batch.hold", "B-1", {}, "no batch B-1"),
+    ("prompt.answer", "B-1/tipped", {"answer": "yes"}, "no batch B-1"),
+    ("interlock.wish", "level_high", {}, "unknown verb"),
+    ("alarm.shelve", "level_alarm", {"minutes": math.inf}, "OverflowError"),
+    ("", "", {}, "unknown verb ''"),
+])  # fmt: skip
+def test_a_refused_command_is_recorded_as_refused_and_changes_nothing(verb: str, target: str, arguments: dict[str, Any], reason: str):
+    plant = Small().started()
+    sent = list(plant.sent)
+    assert reason in plant.ask(verb, target, **arguments)
+    stored = [item.entry for item in plant.journal.read() if isinstance(item.entry, CommandReceived)][-1]
+    assert (stored.outcome, stored.who) == ("refused", "Ann")
+    plant.run(5)
+    assert plant.sent == sent
+
+
+@pytest.mark.parametrize(
+    "argument", [b"\xff", msgspec.msgpack.Ext(5, b"x"), {b"k": 1}, "x" * 100_000, object(), [math.nan], {"deep": [[[]]]}]
+)
+def test_whatever_stands_in_a_command_the_scan_goes_on_and_the_journal_reads_back(argument: Any):
+    plant = Small().started()
+    plant.ask("output.set", "XV", value=argument)
+    plant.run(3)
+    assert len(list(plant.journal.read())) == plant.journal.head.seq
+    assert ("XV", 1.0) not in plant.sent
+
+
+@pytest.mark.fault("O05")
+def test_the_same_key_is_carried_out_once_also_across_a_restart():
+    plant = Small().started()
+    assert plant.ask("output.set", "XV", key="k1", value=1) == ""
+    assert plant.ask("output.set", "XV", key="k1", value=1) == ""
+    plant.run(3)
+    assert len(of(CommandReceived, [item.entry for item in plant.journal.read()])) == 1
+    after = Small(plant.journal).started()
+    replay(after.scan, list(plant.journal.read()))
+    assert after.ask("output.set", "XV", key="k1", value=1) == ""
+    after.run(5)
+    assert ("XV", 1.0) not in after.sent
+
+
+def test_a_key_that_was_used_for_something_else_is_refused():
+    plant = Small().started()
+    plant.ask("output.set", "XV", key="k1", value=1)
+    assert "was used by Ann for output.set XV" in plant.ask("output.set", "XV", key="k1", value=0)
+    assert "was used by Ann for output.set XV" in plant.ask("output.set", "XV", key="k1", value=1, who="Bob")
+
+
+def test_a_flood_of_commands_is_taken_in_portions():
+    plant = Small().started()
+    plant.scan.inbox.extend(Command(verb="output.set", target="XV", who="Ann", arguments={"value": 1}) for _ in range(100))
+    plant.run()
+    assert len(plant.answers) == COMMANDS_PER_SCAN
+    plant.run(10)
+    assert len(plant.answers) == 100
+
+
+@pytest.mark.fault("O04")
+def test_two_batches_started_at_once_on_one_unit_are_one():
+    plant = Small().started()
+    for name in ("B-1", "B-2"):
+        plant.scan.inbox.append(Command(verb="batch.start", target=name, who="Ann", arguments={"unit": "R-1"}))
+    entries = plant.run()
+    assert [e.batch for e in of(BatchCreated, entries)] == ["B-1"]
+    assert plant.answers[-1].entry.reason == "a batch for R-1 is being recorded"
+    assert plant.ask("batch.start", "B-1", unit="R-2") == "batch B-1 exists"
+
+
+def test_read_only_refuses_everything_but_an_acknowledgement():
+    plant = Small(read_only=True).started()
+    assert plant.ask("output.set", "XV", value=1) == "the service runs read-only"
+    plant.show(LI, 85.0)
+    plant.run(4)
+    assert plant.ask("alarm.ack", "level_alarm") == ""
+
+
+# --- loops in the scan -------------------------------------------------------------------------------------------------
+def cascade(plant: Small) -> None:
+    plant.ask("loop.set", "TIC", mode="AUTO", sp=60.0)
+    plant.ask("loop.set", "JIC", mode="CASCADE")
+
+
+def test_a_cascade_begins_without_a_bump():
+    plant = Small().started()
+    plant.ask("loop.set", "JIC", mode="MANUAL", out=30.0)
+    plant.run(4)
+    cascade(plant)
+    before = len(plant.sent)
+    plant.run(3)
+    assert plant.loops["JIC"].mode == "CASCADE"
+    assert all(abs(value - 30.0) < 3.0 for tag, value in plant.sent[before:] if tag == "TV")
+
+
+@pytest.mark.fault("P01")
+def test_an_outer_loop_that_loses_its_pv_sends_its_inner_loop_to_the_safe_side():
+    plant = Small().started()
+    cascade(plant)
+    plant.run(20)
+    plant.lose(TI)
+    plant.run(20)
+    assert plant.loops["TIC"].mode == "MANUAL"
+    assert plant.loops["JIC"].sp == 5.0
+
+
+def test_a_loop_without_its_pv_is_not_taken_out_of_manual():
+    plant = Small().started()
+    plant.lose(JI)
+    assert plant.ask("loop.set", "JIC", mode="AUTO", sp=40.0) == "JIC stays in MANUAL: its pv is not good"
+
+
+def test_a_forced_output_does_not_wind_its_loop_up():
+    plant = Small().started()
+    plant.ask("loop.set", "JIC", mode="AUTO", sp=80.0)
+    plant.run(10)
+    plant.show(LI, 95.0)
+    plant.run(600)
+    plant.show(LI, 50.0)
+    plant.show(JI, 80.0)
+    plant.run(4)
+    plant.ask("interlock.reset", "level_high")
+    before = len(plant.sent)
+    plant.run(4)
+    assert all(value < 10.0 for tag, value in plant.sent[before:] if tag == "TV")
+
+
+# --- what arrives ------------------------------------------------------------------------------------------------------
+@pytest.mark.fault("D01")
+def test_an_analysis_with_numbers_that_are_none_is_recorded_without_them():
+    plant = Small().started()
+    document = SimpleNamespace(
+        sample="S1",
+        batch="B-1",
+        stream="R-1",
+        purpose="leach-sample",
+        taken_utc=1,
+        measured_utc=2,
+        unit="g/L",
+        qc={},
+        values={"Nd": 20.0, "Pr": math.nan},
+        u={"Nd": 0.2, "Pr": math.inf},
+        quality=BAD_NO_COMMUNICATION,
+    )
+    plant.documents = [document]
+    (result,) = of(IcpResult, plant.run())
+    assert (result.values, result.u) == ({"Nd": 20.0}, {"Nd": 0.2})
+    assert len(list(plant.journal.read())) == plant.journal.head.seq
+
+
+def test_a_figure_that_is_no_number_is_bad():
+    plant = Small()
+    plant.parts.figures.append((FQ, lambda: math.nan))
+    plant.run()
+    assert plant.image.quality[FQ] & 0x80000000
+
+
+# --- replay ------------------------------------------------------------------------------------------------------------
+def test_what_is_folded_from_the_journal_is_what_was_live():
+    plant = Small().started()
+    plant.show(LI, 95.0)
+    plant.run(4)
+    plant.ask("alarm.ack", "level_alarm")
+    plant.ask("interlock.bypass", "level_high", minutes=5, why="calibration")
+    plant.ask("loop.set", "TIC", mode="AUTO", sp=60.0)
+    plant.run(4)
+    after = Small(plant.journal)
+    replay(after.scan, list(plant.journal.read()))
+    live, folded = plant.parts, after.parts
+    for name, item in live.interlocks.by_name.items():
+        again = folded.interlocks.by_name[name]
+        assert (again.tripped, again.bypass_until, again.first_out) == (item.tripped, item.bypass_until, item.first_out)
+    assert {a.row.name: a.state for a in folded.alarms.items} == {a.row.name: a.state for a in live.alarms.items}
+    assert {n: (lp.mode, lp.sp, lp.owner) for n, lp in folded.loops.items()} == {
+        n: (lp.mode, lp.sp, lp.owner) for n, lp in live.loops.items()
+    }
+
+
+def test_a_journal_that_names_what_the_configuration_lost_is_still_read():
+    plant = Small()
+    lost = [
+        LoopMode(loop="GONE", mode="AUTO", was="MANUAL"),
+        OutputChanged(tag="GONE", wanted=1.0, was=0.0, owner="program"),
+        InterlockChanged(interlock="GONE", event="tripped"),
+        BatchCreated(batch="B", unit="GONE", recipe="r", recipe_hash="", control_recipe={}, lot={}, who=""),
+    ]
+    plant.journal.append(lost, plant.now)
+    replay(plant.scan, list(plant.journal.read()))
+    assert plant.started().scan.armed
+
+
+@pytest.mark.fault("T01")
+@pytest.mark.parametrize("jump_s", [3600, -3600, -(10**9)])
+def test_a_jump_of_the_wall_clock_moves_no_output_and_no_loop(jump_s: int):
+    def life(jump: int) -> tuple[list[tuple[str, float]], float]:
+        plant = Small().started()
+        plant.show(FI, 2.0)
+        plant.ask("loop.set", "JIC", mode="AUTO", sp=40.0)
+        plant.run(20)
+        plant.now = type(plant.now)(plant.now.mono, plant.now.utc + jump * SECOND)
+        plant.run(100)
+        return plant.sent, plant.image.value[FQ]
+
+    assert life(jump_s) == life(0)
