@@ -90,6 +90,7 @@ async def stay_awake() -> None:
     """
     alone = len(os.sched_getaffinity(0)) < 2
     while not alone:  # noqa: ASYNC110 (there is no event: staying awake is the point)
+        os.sched_yield()                        # whoever else wants the core comes first
         await asyncio.sleep(0)
 
 

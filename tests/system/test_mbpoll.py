@@ -50,7 +50,7 @@ ROWS = (
     Row("ZSC-1011", "IO-101", "0", 50, 0.0),                                                  # ADAM: slot 3, second input
     Row("ZSO-1011", "IO-101", "0", 49, 0.0),                                                  # ADAM: slot 3, first input
     Row("XS-302", "IO-300", "0", 81, 0.0),                                                    # ADAM: slot 5, first output
-    Row("FQI-121", "P-121", "4:float", 1035, 0.01, big=True),                                 # gamma/ X: 1035, ABCD
+    Row("FQI-121", "P-121", "4:float", 1034, 0.01, big=True),                                 # gamma/ X: 1034, ABCD
 )  # fmt: skip
 
 

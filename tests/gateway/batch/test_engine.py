@@ -440,9 +440,7 @@ def test_after_any_history_batch_and_record_agree_and_nothing_doses_but_a_runnin
         if unit.state in ("HELD", *ENDED) and not unit.engine.pending:
             assert unit.outputs.by_tag[VALVE].wanted in (0.0, None)
             assert fold(unit)[0] == unit.state
-            assert all(
-                run.state not in PROCEDURAL or run.state == fold(unit)[1].get(run.name, "IDLE") for run in unit.engine.batch.steps.values()
-            )  # type: ignore[union-attr]
+            assert {name: fold(unit)[1].get(name, "IDLE") for name in unit.steps()} == unit.steps()
         if unit.state in ENDED:
             break
     unit.slow = 0
