@@ -100,4 +100,4 @@ def _fits(draft: Draft, name: str, model: Derived, found: Expression, scope: Sco
         yield draft.fault(("derived", name, "unit"), f"{model.unit!r}: {wrong}")
 
 
-CHECKS = (sources, order, results)
+CHECKS = (sources, resets, order, results)

@@ -87,8 +87,8 @@ DEVICES = [
     ),
     Mistake(
         "devices.yaml",
-        "IO-300: {kind: modbus_tcp, port: 15051, timeout_ms: 200",
-        "IO-300: {kind: modbus_tcp, port: 15051, timeout_ms: 1500",
+        "IO-300: {kind: modbus_tcp, port: 15051, window: 2, timeout_ms: 200",
+        "IO-300: {kind: modbus_tcp, port: 15051, window: 2, timeout_ms: 1500",
         "2 s is less than twice the 1500 ms",
         "  IO-300: {profile",
     ),
@@ -532,7 +532,7 @@ LOTS = [
     Mistake(ROASTED, "fraction: 0.47506", "fraction: 47.5", "must be less than or equal to 1"),
     Mistake(
         ROASTED,
-        '  Tb: {fraction: 0.001453, u_rel: 0.020, method: "ICP-OES after fusion"}\n',
+        '  Tb: {fraction: 0.001453, u_rel: 0.015, method: "ICP-OES after fusion"}\n',
         "",
         "no Tb; not found is a fraction of 0",
         "assay:",
