@@ -357,11 +357,11 @@ class Scan:
                 self._drive(loop, row.output_low, row.share_low(loop.out))
 
     def _drive(self, loop: Loop, tag: int, value: float) -> None:
-        """Hand a loop's output on; where loops share an output, one that is not in MANUAL comes first."""
+        """Hand a loop's output on. Where loops share an output, one in AUTO comes first, then one that a person holds off its safe value."""
         item = self.parts.outputs.by_tag[tag]
         if loop.mode == "MANUAL" and item.claimed == self.count:
             return
-        if loop.mode != "MANUAL":
+        if loop.mode != "MANUAL" or loop.out != loop.row.safe_out:
             item.claimed = self.count
         item.owner, item.cause, item.loop = "loop", f"{loop.row.name} {loop.mode}", value
 
