@@ -357,7 +357,7 @@ class Scan:
                 self._drive(loop, row.output_low, row.share_low(loop.out))
 
     def _drive(self, loop: Loop, tag: int, value: float) -> None:
-        """Hand a loop's output on. Where loops share an output, one in AUTO comes first, then one that a person holds off its safe value."""
+        """Hand a loop's output on. Of loops that share one, AUTO comes first, then one that a person holds off its safe value."""
         item = self.parts.outputs.by_tag[tag]
         if loop.mode == "MANUAL" and item.claimed == self.count:
             return
