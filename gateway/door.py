@@ -14,8 +14,8 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from gateway.control.command import Command
 from gateway.control.explain import explain
-from gateway.control.scan import Command
 from gateway.protocol import VERSION, Ask, Do, Hello, Told, pack, read_word
 from gateway.runtime import Runtime
 
@@ -115,6 +115,7 @@ def status(runtime: Runtime) -> dict[str, Any]:
             "lot": batch.lot.get("lot", ""),
             "formula": batch.control_recipe["formula"],
             "prompts": batch.open_prompts,
+            "waiting": engine.waiting,
             "steps": [{"step": run.name, "phase": run.phase, "state": run.state} for run in batch.active],
             "done": sum(run.state == "COMPLETE" for run in batch.steps.values()),
             "of": len(batch.steps),

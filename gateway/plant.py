@@ -15,8 +15,9 @@ import msgspec
 from devices.instruments import PROFILES
 from devices.profile import Profile
 from devices.units import factor
-from gateway.batch.engine import Engine, UnitWiring
+from gateway.batch.engine import Engine
 from gateway.batch.recipe import RecipeRefused, Signature, instantiate, recipe_hash
+from gateway.batch.unit import UnitWiring
 from gateway.config.figures import figure_unit
 from gateway.config.models import Config, Tag
 from gateway.config.models import Derived as DerivedModel
@@ -25,6 +26,7 @@ from gateway.config.phases import PHASES, STREAMS
 from gateway.control.alarm import AlarmRow, Alarms
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.chain import BatchCreated, SampleRequested
+from gateway.control.command import Command
 from gateway.control.conditions import compile_set, parse
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.demand import OutputRow, Outputs
@@ -33,10 +35,12 @@ from gateway.control.image import SECOND, Image, Now
 from gateway.control.interlock import Interlocks, Row
 from gateway.control.loop import LimitRow, Loop, LoopRow
 from gateway.control.machine import ENDED
-from gateway.control.scan import Command, Parts, Scan
+from gateway.control.parts import Parts
+from gateway.control.scan import Scan
 
 Talk = Conversation | OpcUaConversation
 MOST_READS = 4                                  # reads of one device in flight, where its link has a window
+QUEUED = ("analyzer",)                          # equipment that takes requests of several batches and puts them in order itself
 _BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -114,6 +118,8 @@ class _Builder:
             for name, unit in config.units.items()
             if unit.equipment_class == "leach_tank"
         }
+        for engine in units.values():
+            engine.neighbours = [other for other in units.values() if other is not engine]
         analyzer = next((t for t in self.talks.values() if isinstance(t, OpcUaConversation)), None)
         parts = Parts(
             image=self.image,
@@ -238,6 +244,7 @@ class _Builder:
             sp_high=float("inf") if loop.sp_high is None else loop.sp_high,
             sp_rate_per_s=loop.sp_rate_per_min / 60.0 if loop.sp_rate_per_min else None,
             holdback=loop.holdback,
+            linearise=loop.linearise,
             bad_hold_ns=_ns(loop.bad_hold_s),
             bad_out=loop.bad_out,
             safe_out=safe,
@@ -368,6 +375,8 @@ class _Builder:
             volume_full_l=unit.parameters.get("total_volume_l", 1000.0),
             parameters={**self.config.site.parameters, **unit.parameters},
             totals={tag: i for tag, row in self.config.derived.items() if row.kind == "total" and (i := self.index[tag]) in roles.values()},
+            shared={phase.name: tuple(unit.uses[short] for short in phase.uses if short in unit.uses and short not in QUEUED)
+                    for phase in PHASES.values() if phase.uses},
         )
         return Engine(wiring, self.image, outputs, loops, loop_of, interlocks.standing)
 

@@ -21,9 +21,10 @@ import structlog
 
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.chain import ServiceStarted, ServiceStopped, Stored
+from gateway.control.command import Answer
 from gateway.control.conversation import Conversation
 from gateway.control.image import SECOND, Now
-from gateway.control.scan import Answer, replay
+from gateway.control.scan import replay
 from gateway.history.recorder import HistoryThread, Recorder
 from gateway.history.rows import History
 from gateway.links.modbus import ModbusTcpLink

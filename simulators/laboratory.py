@@ -5,15 +5,17 @@ A digested solid is measured as a solution of ``DIGEST_G_L`` grams of dry solid 
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from simulators.analyzer import Measured
-from simulators.physics.icp import Icp, IcpResult, QcResult
+from simulators.physics.icp import DETECTION_MG_L, Icp, IcpResult, QcLimits, QcResult
 from simulators.physics.samples import Sample
 
 TORCH_MG_L = 100.0  # where the strongest element should come to lie: half the calibrated range
 DIGEST_G_L = 10.0  # 1 g in 100 mL, assumed
 DIGEST_U_REL = 0.003  # weighing and making up: assumed
+SCALE_U_REL, SCALE_U_KG = 0.001, 2e-5  # of the bench scale: assumed
 CALIBRATED_H = 8.0  # recalibrated after this: domain figure 8 to 24 h
 
 
@@ -22,6 +24,7 @@ class Laboratory:
 
     def __init__(self, seed: int) -> None:
         self.icp = Icp(seed)
+        self._random = Random(seed + 1)
         self.icp.calibrate()
 
     def measure(self, sample: Any, template: str, stream: int) -> Measured:
@@ -43,10 +46,18 @@ class Laboratory:
         values = {e: c * scale for e, c in found.conc.items()}
         u = {e: ((found.u_g_l[e] * scale) ** 2 + (DIGEST_U_REL * values[e] if solid else 0.0) ** 2) ** 0.5 for e in values}
         strong = [r for e, r in found.rsd_pct.items() if found.conc[e] > 0.05 * max(found.conc.values())]
-        qc = {"rsd_pct": max(strong, default=0.0), "internal_standard_pct": 100.0}
-        if solid and sample.moisture:
-            values["moisture"], u["moisture"] = sample.moisture, 0.005
+        qc = {"rsd_pct": max(strong, default=0.0), "internal_standard_pct": 100.0 * self.icp.internal_standard}
+        if solid:
+            values["sample_kg"], u["sample_kg"] = self._weigh(sample, cake=sample.point.startswith("cake"))
+            if sample.moisture:
+                values["moisture"], u["moisture"] = sample.moisture, 0.005
         return Measured(values, u, qc, "kg/kg" if solid else "g/L")
+
+    def _weigh(self, sample: Sample, cake: bool) -> tuple[float, float]:
+        """What the bench scale shows: a cake as it came, of a slurry the washed and dried residue; kg and its standard uncertainty."""
+        true = sample.mass_kg if cake else sample.solids_g_l * sample.volume_l * 1e-3
+        u = max(SCALE_U_REL * true, SCALE_U_KG)
+        return true + self._random.gauss(0.0, u), u
 
     def _rinsed(self, kind: str) -> QcResult:
         """One check after a wash, as the method asks: carry-over of a standard is no finding of a blank."""
@@ -55,13 +66,18 @@ class Laboratory:
         return self.icp.check(kind)
 
     def _checks(self) -> dict[str, float]:
-        blank, icv, ccv = self._rinsed("blank"), self._rinsed("icv"), self._rinsed("ccv")
+        blank, icv, ccv, ccb = (self._rinsed(kind) for kind in ("blank", "icv", "ccv", "blank"))
         worst = max((abs(r - 1.0), r) for r in icv.ratio.values())[1]
         worst_ccv = max((abs(r - 1.0), r) for r in ccv.ratio.values())[1]
         return {
             "icv_pct": 100.0 * worst,
             "ccv_pct": 100.0 * worst_ccv,
-            "blank_loq": 0.0 if blank.passed else 2.0,
-            "ccb_loq": 0.0,
-            "calibration_r": 0.9999,
+            "blank_loq": _in_loq(blank),
+            "ccb_loq": _in_loq(ccb),
+            "calibration_r": self.icp.correlation,
         }
+
+
+def _in_loq(blank: QcResult) -> float:
+    """The worst of a blank in limits of quantitation."""
+    return max(found / (QcLimits().quantitation_per_detection * DETECTION_MG_L[e]) for e, found in blank.ratio.items())

@@ -12,10 +12,10 @@ from typing import Any
 from devices.exchange import Reply
 from gateway.config.models import Config
 from gateway.control.analyzer import OpcUaConversation
+from gateway.control.command import Answer, Command
 from gateway.control.conversation import Conversation
 from gateway.control.image import SECOND, Now
 from gateway.control.machine import ENDED
-from gateway.control.scan import Answer, Command
 from gateway.history.recorder import Recorder
 from gateway.plant import Plant, build
 from gateway.protocol import START_MONO, START_UTC

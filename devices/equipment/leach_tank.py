@@ -88,10 +88,10 @@ LEACH_TANK = EquipmentClass(
     description="Jacketed, agitated, vented tank in which magnet powder is leached with acid",
     roles=(*_MEASURED, *_COMPUTED, *(switch for valve in _VALVES for switch in travel(valve.name, valve.description)), *_DRIVEN, *_VALVES),
     interlocks=(
-        "hydrogen_high", "room_hydrogen", "ventilation_lost", "fan_lost_with_metal", "inerting", "nitrogen_lost", "agitator_not_proven",
-        "accumulation_high", "temperature_high", "rise_high", "cooling_lost", "level_high", "acid_overdose", "acid_pump_blocked",
-        "acid_pump_lost", "local_control", *(f"{valve.name}_travel" for valve in _VALVES), "bund_wet", "emergency_stop", "power_lost",
-        "air_lost", "evacuation",
+        "hydrogen_high", "room_hydrogen", "ventilation_lost", "fan_lost_with_metal", "inerting", "nitrogen_lost", "agitator_stopped",
+        "agitator_not_proven", "accumulation_high", "temperature_high", "rise_high", "cooling_lost", "level_high", "acid_overdose",
+        "acid_pump_blocked", "acid_pump_lost", "local_control", *(f"{valve.name}_travel" for valve in _VALVES), "bund_wet",
+        "emergency_stop", "power_lost", "air_lost", "evacuation",
     ),
     alarms=(
         "lel_high", "headspace_oxygen_high", "headspace_pressure_high", "temperature_above_setpoint", "temperature_rise_high",

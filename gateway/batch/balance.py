@@ -64,8 +64,8 @@ class Residue(msgspec.Struct, frozen=True):
     dry_mass: Measured | None = None
 
 
-class Loss(msgspec.Struct, frozen=True):
-    """A known loss, element -> kg."""
+class Amounts(msgspec.Struct, frozen=True):
+    """What is known as masses, element -> kg: a loss, or what the batch before left in the tank."""
 
     name: str
     mass: dict[str, Measured]
@@ -78,10 +78,11 @@ class BalanceInput(msgspec.Struct, frozen=True):
     liquor: list[Liquor] = []
     cake: list[Solids] = []
     samples: list[Liquor] = []
-    residue_samples: list[Solids] = []
-    losses: list[Loss] = []
-    opening_heel: list[Liquor] = []
+    sample_solids: list[Solids] = []
+    losses: list[Amounts] = []
+    opening_heel: list[Amounts] = []
     closing_heel: list[Liquor] = []
+    closing_heel_solids: list[Solids] = []
     residue: Residue | None = None
     icp_common: float = 0.5
     meter_common: float = 0.8
@@ -130,7 +131,7 @@ class Account:
     def __init__(self, given: BalanceInput) -> None:
         self.given = given
         self.elements = sorted({element for charge in given.charges for element in charge.assay})
-        self.opening = {element: self._held(given.opening_heel, "opening heel", element) for element in self.elements}
+        self.opening = {element: _known(given.opening_heel, element) for element in self.elements}
         self.terms = {element: self._terms(element) for element in self.elements}
         self.route, self.extraction = self._extractions()
 
@@ -165,15 +166,19 @@ class Account:
 
     def _terms(self, element: str) -> dict[str, Quantity]:
         given = self.given
-        lost = [loss.mass[element].quantity(f"{loss.name} {element}") for loss in given.losses if element in loss.mass]
         return {
             "in": total(element_mass(charge, element) for charge in given.charges),
             "liquor": self._held(given.liquor, "liquor", element),
             "cake": self._solid(given.cake, "cake", element),
-            "samples": self._held(given.samples, "sample", element) + self._solid(given.residue_samples, "residue sample", element),
-            "losses": total(lost),
-            "heel": self._held(given.closing_heel, "closing heel", element) - self.opening[element],
+            "samples": self._held(given.samples, "sample", element) + self._solid(given.sample_solids, "sampled", element),
+            "losses": _known(given.losses, element),
+            "heel": self.closing(element) - self.opening[element],
         }
+
+    def closing(self, element: str) -> Quantity:
+        """What stays in the tank, dissolved and solid, kg."""
+        given = self.given
+        return self._held(given.closing_heel, "closing heel", element) + self._solid(given.closing_heel_solids, "closing heel", element)
 
     def _dissolved(self, element: str) -> Quantity:
         """Mass in solution when the residue was drawn, kg; without such a sample, what left as liquor."""
@@ -225,6 +230,17 @@ class Account:
         for name, figure in figures.items():
             named[name], named[f"u_{name}"] = figure.value, figure.u
         return ElementBalance(**named)
+
+
+def _known(amounts: Sequence[Amounts], element: str) -> Quantity:
+    return total(each.mass[element].quantity(f"{each.name} {element}") for each in amounts if element in each.mass)
+
+
+def closing_heel(given: BalanceInput) -> dict[str, tuple[float, float]]:
+    """What the batch leaves in the tank, element -> (kg, standard uncertainty): the opening heel of the next one."""
+    account = Account(given)
+    found = {element: account.closing(element) for element in account.elements}
+    return {element: (held.value, held.u) for element, held in found.items()}
 
 
 def outgoing(terms: dict[str, Quantity]) -> Quantity:

@@ -34,16 +34,13 @@ class Verdict(msgspec.Struct, frozen=True):
     count: int
 
 
-def end_point(results: Sequence[Result], liquor_l: float, window: int = 6) -> Verdict | None:
-    """The verdict over the last ``window`` Good results; None while there are fewer than four.
-
-    ``liquor_l``: volume used for a result that carries none (context "volume_l").
-    """
-    good = [r for r in results if r.quality & 0xC0000000 == 0 and "minutes" in r.context][-window:]
+def end_point(results: Sequence[Result], window: int = 6) -> Verdict | None:
+    """The verdict over the last ``window`` Good results that carry their time and volume; None while there are fewer than four."""
+    good = [r for r in results if r.quality & 0xC0000000 == 0 and "minutes" in r.context and "volume_l" in r.context][-window:]
     if len(good) < MINIMUM:
         return None
     hours = [r.context["minutes"] / 60.0 for r in good]
-    grams = [sum(r.values.get(e, 0.0) for e in ("Nd", "Pr", "Dy", "Tb")) * r.context.get("volume_l", liquor_l) for r in good]
+    grams = [sum(r.values.get(e, 0.0) for e in ("Nd", "Pr", "Dy", "Tb")) * r.context["volume_l"] for r in good]
     n = len(good)
     mean_t, mean_g = sum(hours) / n, sum(grams) / n
     spread = sum((t - mean_t) ** 2 for t in hours)

@@ -1,7 +1,8 @@
 """From what the journal says of a batch to what its balance is computed from.
 
-A volume or mass meets its analysis by name: ``Charged.material`` (filtrate, wash, cake, heel, sample) must occur in the
-``purpose`` or ``stream`` of the ICP result, the latest usable one counts. Bad results are never used.
+A volume or mass meets its analysis by name: ``Charged.material`` (filtrate, wash, cake, sample) must occur in the
+``purpose`` or ``stream`` of the ICP result, the latest usable one counts. Bad results are never used. What stays in the
+tank is taken to be what was sampled last: liquor as the liquor, solids as the cake (where there is none, as the residue).
 
     >>> given = gather(lot, charged, results)
     >>> given.liquor[0].name
@@ -10,17 +11,19 @@ A volume or mass meets its analysis by name: ``Charged.material`` (filtrate, was
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from devices.quality import is_bad
-from gateway.batch.balance import BalanceInput, Liquor, Residue, Solids
-from gateway.batch.lots import Charge, charge_of
+from gateway.batch.balance import Amounts, BalanceInput, Liquor, Residue, Solids
+from gateway.batch.lots import ATOMIC_WEIGHT, Charge, charge_of
 from gateway.batch.quantity import Measured
 from gateway.control.chain import Charged, IcpResult, SampleRequested
 
+SOLIDS_KG_L = 5.0                               # iron oxide: hematite 5.3, goethite 4.3 (assumed)
 VOLUME_U_REL = 0.01                             # of a tank volume by level, when the result does not say (assumed)
 MOISTURE = Measured(0.40, 0.02)                 # of a blown filter cake, when nobody measured it (assumed, 35..45 %)
 
@@ -28,24 +31,31 @@ MOISTURE = Measured(0.40, 0.02)                 # of a blown filter cake, when n
 def gather(
     lots: Mapping[str, Any] | Sequence[Mapping[str, Any]], charged: Iterable[Charged], results: Iterable[IcpResult],
     cake_moisture: Measured = MOISTURE, requests: Iterable[SampleRequested] = (),
+    opening: Mapping[str, tuple[float, float]] | None = None,
 ) -> BalanceInput:
     """The input of ``balance`` from a batch's entries. ``lots``: as frozen in BatchCreated.lot; each needs its figures.
 
-    ``direction`` tells an opening heel (in) from a closing one (out); ``requests``: their context (volume_l) counts where the
-    result has none.
+    ``requests``: their context (volume_l) counts where the result has none. ``opening``: what the batch before left in the
+    tank, element -> (kg, standard uncertainty).
     """
     asked = {each.sample: each.context for each in requests}
     amounts = [each for each in charged if each.amount > 0]
     usable = [msgspec.structs.replace(each, context={**asked.get(each.sample, {}), **each.context})
               for each in results if not is_bad(each.quality)]
     known: list[Mapping[str, Any]] = [lots] if isinstance(lots, Mapping) else list(lots)
+    dry = Measured(0.0, 0.0)
+    moisture = _moisture(usable, cake_moisture)
+    left = {element: Measured(kg, u) for element, (kg, u) in (opening or {}).items()}
     return BalanceInput(
         charges=_charges(known, [each for each in amounts if each.material == "solids" and each.direction == "in"]),
-        liquor=_volumes(amounts, usable, ("filtrate", "liquor", "wash"), "out"),
-        cake=_cakes(amounts, usable, cake_moisture),
-        samples=_volumes(amounts, usable, ("sample",), "out"),
-        opening_heel=_volumes(amounts, usable, ("heel",), "in"),
-        closing_heel=_volumes(amounts, usable, ("heel",), "out"),
+        liquor=_volumes(amounts, usable, ("filtrate", "liquor", "wash")) + _stood_before(amounts, usable),
+        cake=_solids(amounts, usable, "cake", ("cake",), moisture),
+        samples=_volumes(amounts, usable, ("sample",)),
+        sample_solids=_solids(amounts, usable, "sample_solids", ("residue",), dry)
+        + _solids(amounts, usable, "cake_sample", ("cake",), moisture),
+        opening_heel=[Amounts("opening heel", left)] if left else [],
+        closing_heel=_volumes(amounts, usable, ("heel",)),
+        closing_heel_solids=_solids(amounts, usable, "heel_solids", ("cake", "residue"), dry),
         residue=_residue(usable),
     )
 
@@ -60,10 +70,10 @@ def _charges(lots: Sequence[Mapping[str, Any]], solids: Sequence[Charged]) -> li
     return found
 
 
-def _volumes(amounts: Sequence[Charged], results: Sequence[IcpResult], materials: Sequence[str], direction: str) -> list[Liquor]:
+def _volumes(amounts: Sequence[Charged], results: Sequence[IcpResult], materials: Sequence[str]) -> list[Liquor]:
     found: list[Liquor] = []
     for each in amounts:
-        if each.material in materials and each.direction == direction and each.unit == "L":
+        if each.material in materials and each.direction == "out" and each.unit == "L":
             result = _analysis(each.material, results, "g/L")
             if result is None and each.material == "heel":
                 result = _analysis("liquor", results, "g/L")        # what stayed behind is what was sampled last in the tank
@@ -72,17 +82,44 @@ def _volumes(amounts: Sequence[Charged], results: Sequence[IcpResult], materials
     return found
 
 
-def _cakes(amounts: Sequence[Charged], results: Sequence[IcpResult], moisture: Measured) -> list[Solids]:
-    result = _analysis("cake", results, "kg/kg")
-    cakes = [each for each in amounts if each.material == "cake" and each.direction == "out"]
+def _stood_before(amounts: Sequence[Charged], results: Sequence[IcpResult]) -> list[Liquor]:
+    """What stood in the buffer before the filtrate came, as what it adds: the difference in strength between then and now.
+
+    Without an analysis of its own its strength may be anything between none and twice that of the mixture.
+    """
+    after, before = _analysis("filtrate", results, "g/L"), _analysis("buffer-before", results, "g/L")
+    if after is None:
+        return []
+    now, then = _figures(after), {} if before is None else _figures(before)
+    change = {
+        element: Measured(c.value - then[element].value, math.hypot(c.u, then[element].u))
+        if element in then else Measured(0.0, c.value / math.sqrt(3.0))
+        for element, c in now.items()
+    }
+    return [Liquor("buffer", Measured(each.amount, each.u, each.source), change)
+            for each in amounts if each.material == "buffer" and each.direction == "in"]
+
+
+def _solids(
+    amounts: Sequence[Charged], results: Sequence[IcpResult], material: str, analyses: Sequence[str], moisture: Measured
+) -> list[Solids]:
+    """Masses of a material with the assay of the first of ``analyses`` that was made."""
+    result = next((found for name in analyses if (found := _analysis(name, results, "kg/kg")) is not None), None)
     if result is None:
         return []
-    context = result.context
+    return [Solids(material, Measured(each.amount, each.u, each.source), moisture, _figures(result))
+            for each in amounts if each.material == material and each.direction == "out" and each.unit == "kg"]
+
+
+def _moisture(results: Sequence[IcpResult], unmeasured: Measured) -> Measured:
+    """Moisture of the cake, kg/kg: as the laboratory found it."""
+    result = _analysis("cake", results, "kg/kg")
+    if result is None:
+        return unmeasured
     if "moisture" in result.values:
-        moisture = Measured(result.values["moisture"], result.u.get("moisture", 0.01))
-    elif "moisture" in context:
-        moisture = Measured(context["moisture"], context.get("u_moisture", 0.01))
-    return [Solids("cake", Measured(each.amount, each.u, each.source), moisture, _figures(result)) for each in cakes]
+        return Measured(result.values["moisture"], result.u.get("moisture", 0.01))
+    context = result.context
+    return Measured(context["moisture"], context.get("u_moisture", 0.01)) if "moisture" in context else unmeasured
 
 
 def _residue(results: Sequence[IcpResult]) -> Residue | None:
@@ -94,13 +131,19 @@ def _residue(results: Sequence[IcpResult]) -> Residue | None:
     weighed = solid.context.get("dry_mass_kg")
     return Residue(
         _figures(solid),
-        _tank(leach[-1]) if leach else None,
+        _tank(leach[-1], _solids_share(solid)) if leach else None,
         None if weighed is None else Measured(weighed, solid.context.get("u_dry_mass_kg", 0.02 * weighed)),
     )
 
 
-def _tank(result: IcpResult) -> Liquor:
-    volume = result.context["volume_l"]
+def _solids_share(residue: IcpResult) -> float:
+    """Share of the slurry's volume that is solid, from what the residue sample weighed dry; 0 where nobody weighed it."""
+    weighed, drawn = residue.values.get("sample_kg"), residue.context.get("drawn_l")
+    return weighed / SOLIDS_KG_L / drawn if weighed and drawn else 0.0
+
+
+def _tank(result: IcpResult, solids_share: float) -> Liquor:
+    volume = result.context["volume_l"] * (1.0 - solids_share)
     return Liquor("leach", Measured(volume, result.context.get("u_volume_l", VOLUME_U_REL * volume)), _figures(result))
 
 
@@ -111,5 +154,5 @@ def _analysis(material: str, results: Sequence[IcpResult], unit: str) -> IcpResu
 
 
 def _figures(result: IcpResult) -> dict[str, Measured]:
-    elements = {element: value for element, value in result.values.items() if element != "moisture"}
+    elements = {element: value for element, value in result.values.items() if element in ATOMIC_WEIGHT}
     return {element: Measured(value, result.u.get(element, 0.02 * abs(value))) for element, value in elements.items()}

@@ -166,6 +166,7 @@ class Loop(Model):
     holdback: float | None = Field(None, gt=0)  # the ramp waits while pv lags the ramped sp by more than this
     bad_hold_s: Seconds = 3.0
     bad_out: Literal["hold", "safe"] = "safe"
+    linearise: Literal["none", "strong_acid"] = "none"      # strong_acid: pH as excess of base; the gain is per mol/L
     scan: ScanRate = "fast"
     source: str = "assumed"                     # where the tuning comes from
     limits: dict[Name, Limiter] = {}            # feed loops: the acid feed is the minimum of these

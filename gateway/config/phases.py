@@ -105,19 +105,21 @@ _ALL = (
     _phase("FILTER", "Tank to press until the tank is empty or the pressure stands.", {
         "pressure_max": Parameter("bar", 1, 8, 6, "feed pressure"),
         "level_end": Parameter("%", 0, 10, 1, "tank is empty below"),
-    }, roles="discharge_valve transfer_run transfer_speed_sp level", uses="press", feeds=OXIDISED),
+        "buffer_level_max": Parameter("%", 0, 20, 4, "most that may stand in the buffer before"),
+        "buffer_stream": Parameter("1", 1, 6, 4, "port of the stream selector that draws from the buffer"),
+    }, roles="discharge_valve transfer_run transfer_speed_sp level", uses="press buffer analyzer"),
     _phase("WASH", "Wash water through the cake.", {
         "volume": Parameter("L", 1, 800, None, "wash water"),
-    }, uses="press", feeds=OXIDISED),
+    }, uses="press"),
     _phase("BLOW", "Air through the cake.", {
         "time": Parameter("min", 1, 60, 10, "for how long"),
-    }, uses="press", feeds=OXIDISED),
+    }, uses="press"),
     _phase("DROP", "Open the press and weigh the cake.", {
         "time": Parameter("min", 1, 60, 10, "for how long"),
-    }, uses="press", feeds=OXIDISED),
+    }, uses="press"),
     _phase("TO_BUFFER", "What is left in the tank to the buffer; the batch hands over its liquor.", {
         "level_end": Parameter("%", 0, 10, 1, "tank is empty below"),
-    }, roles="discharge_valve transfer_run transfer_speed_sp level", uses="buffer"),
+    }, roles="discharge_valve transfer_run transfer_speed_sp level weight", uses="buffer"),
 )
 
 PHASES: dict[str, PhaseParameters] = {phase.name: phase for phase in _ALL}

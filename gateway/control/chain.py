@@ -77,7 +77,7 @@ class BatchState(_Entry, tag="batch_state", frozen=True):
 
 
 class StepState(_Entry, tag="step_state", frozen=True):
-    """A step of the procedure changed state; ``stage`` is the phase's own place inside the state."""
+    """A step of the procedure changed state."""
 
     batch: str
     step: str
@@ -85,7 +85,6 @@ class StepState(_Entry, tag="step_state", frozen=True):
     was: str
     now: str
     cause: str = ""
-    stage: str = ""
     report: dict[str, Any] = {}
     memory: dict[str, Any] = {}                 # what the phase needs to go on after a restart
     shared: dict[str, Any] = {}                 # what the batch needs, likewise
@@ -177,7 +176,8 @@ class Prompted(_Entry, tag="prompt", frozen=True):
 class Charged(_Entry, tag="charged", frozen=True):
     """A mass or volume that went into or out of the unit, with its standard uncertainty.
 
-    ``material``: solids | water | acid | peroxide | base | base_fine | wash | liquor | filtrate | cake | sample | heel
+    ``material``: solids | water | acid | peroxide | base | base_fine | wash | liquor | filtrate | cake | sample | sample_solids |
+    cake_sample | heel | heel_solids | buffer
     """
 
     batch: str

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.control.chain import Entry, LoopMode
 from gateway.control.image import SECOND, Image
-from gateway.control.pid import Pid
+from gateway.control.pid import Pid, strong_acid
 
 Mode = Literal["MANUAL", "AUTO", "CASCADE"]
 MODES = ("MANUAL", "AUTO", "CASCADE")
@@ -58,6 +58,7 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
     sp_high: float = float("inf")
     sp_rate_per_s: float | None = None
     holdback: float | None = None
+    linearise: str = "none"                     # none | strong_acid: the controller sees pH as excess of base, mol/L
     bad_hold_ns: int = 3 * SECOND
     bad_out: str = "safe"
     safe_out: float = 0.0
@@ -153,9 +154,12 @@ class Loop:
         pv = image.value[row.pv]
         self._move(pv, h_s)
         assert self.ramped is not None
+        sp = self.ramped
+        if row.linearise == "strong_acid":
+            sp, pv = strong_acid(sp), strong_acid(pv)
         if self.pid.fresh:
-            self.pid.track(actual if actual is not None else self.out, self.ramped, pv)
-        self.out = self.pid.update(self.ramped, pv, h_s, actual)
+            self.pid.track(actual if actual is not None else self.out, sp, pv)
+        self.out = self.pid.update(sp, pv, h_s, actual)
         return None
 
     def _move(self, pv: float | None, h_s: float) -> None:

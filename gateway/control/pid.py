@@ -11,6 +11,15 @@ from __future__ import annotations
 import math
 
 
+def strong_acid(ph: float) -> float:
+    """What a strong acid or base would have to be for this pH, mol/L of excess base: 10^(pH-14) - 10^-pH.
+
+    A dose changes it by the same amount at every pH, where pH itself changes ten times as much a unit further on.
+    Source: Wright and Kravaris, Chem. Eng. Sci. 46 (1991).
+    """
+    return 10.0 ** (min(max(ph, -2.0), 16.0) - 14.0) - 10.0 ** -min(max(ph, -2.0), 16.0)
+
+
 class Pid:
     """State of one controller. ``gain`` is signed: positive raises the output when pv is below sp."""
 
@@ -52,8 +61,11 @@ class Pid:
         return u
 
     def track(self, out: float, sp: float, pv: float) -> None:
-        """Set the integral (without integral action: the bias) so that the next update continues from ``out`` without a bump."""
+        """Set the integral so that the next update continues from ``out`` without a bump.
+
+        Without integral action there is nothing that would ever take such a bias away again: it is 0, and the output jumps.
+        """
         integral = out - self.gain * (self.b * sp - pv)
         if math.isfinite(integral):
             self.yf, self.d, self.fresh = pv, 0.0, False
-            self.integral, self.out = integral, min(max(out, self.low), self.high)
+            self.integral, self.out = integral if self.ti else 0.0, min(max(out, self.low), self.high)

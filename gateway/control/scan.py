@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
-from gateway.control import loop as loops
-from gateway.control.alarm import Alarms
 from gateway.control.chain import (
     AlarmChanged,
     BatchCreated,
-    BatchState,
     CommandReceived,
     DeviceChanged,
     Entry,
@@ -28,98 +25,16 @@ from gateway.control.chain import (
     LoopMode,
     Note,
     OutputChanged,
-    Prompted,
     SampleRequested,
     StepState,
 )
-from gateway.control.demand import Outputs
-from gateway.control.derived import Derived
-from gateway.control.image import SECOND, Image, Now
-from gateway.control.interlock import Interlocks
+from gateway.control.command import Answer, Command
+from gateway.control.decide import Commands
+from gateway.control.image import Now
 from gateway.control.loop import Loop
+from gateway.control.parts import Parts
 
-ARGUMENT_BYTES = 64 * 1024
 COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
-_EVENTS = {
-    "batch": ("start", "hold", "restart", "stop", "abort"),
-    "prompt": ("answer",),
-    "interlock": ("reset", "bypass", "unbypass"),
-    "alarm": ("ack", "reset", "shelve", "unshelve", "disable", "enable"),
-    "loop": ("set",),
-    "output": ("set",),
-}
-VERBS = frozenset(f"{area}.{event}" for area, events in _EVENTS.items() for event in events)
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person or a program asks of the plant. ``key``: the same key is carried out once."""
-
-    verb: str
-    target: str
-    who: str
-    role: str = "operator"
-    why: str = ""
-    key: str = ""
-    arguments: dict[str, Any] = {}
-
-
-class Talk(Protocol):
-    """What the scan sees of a conversation."""
-
-    device: str
-    outcomes: list[Any]
-    events: list[tuple[str, str]]
-
-    def beat(self, now: int) -> None: ...
-
-
-class Unit(Protocol):
-    """What the scan sees of a batch engine."""
-
-    pending: int
-    outbox: list[Entry]
-
-    @property
-    def batch(self) -> Any: ...
-    def command(self, event: str, who: str, why: str) -> str | None: ...
-    def want_hold(self, cause: str) -> None: ...
-    def scan(self, now: Now) -> list[Entry]: ...
-    def apply(self, entry: Entry, now: Now) -> None: ...
-    def settled(self, entry: Entry) -> None: ...
-
-
-class Parts(msgspec.Struct, kw_only=True):
-    """Everything a scan works on; ``plant.py`` wires it.
-
-    ``conditions``: evaluates interlock causes, then alarm conditions, then suppressions, over the image.
-    ``figures``: internal tags -> what they show. ``units``: unit -> engine. ``trip_tags``: what a full image needs.
-    """
-
-    image: Image
-    derived: list[Derived]
-    conditions: Callable[[list[float], list[int]], list[Any]]
-    interlocks: Interlocks
-    alarms: Alarms
-    loops: dict[str, Loop]
-    loop_order: list[str]
-    outputs: Outputs
-    units: dict[str, Any]
-    talks: list[Any]
-    trip_tags: list[int]
-    figures: list[tuple[int, Callable[[], float | None]]]
-    create: Callable[[Command, Now], BatchCreated | str]
-    start_sample: Callable[[SampleRequested, Now], None]
-    documents: Callable[[], list[Any]]
-    startup_ns: int
-    alarm_period_ns: int = SECOND
-    read_only: bool = False
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What became of a command: released to the asker when its entry is durable."""
-
-    command: Command
-    entry: CommandReceived
 
 
 class Result(msgspec.Struct):
@@ -141,9 +56,7 @@ class Scan:
         self._waiting: deque[tuple[int, Now, list[Entry]]] = deque()
         self._last: list[Entry] = []
         self._last_now = Now(0, 0)
-        self._keys: dict[str, CommandReceived] = {}
-        self._batches: set[str] = set()         # every batch there ever was
-        self._creating: set[str] = set()        # units whose next batch is on its way to the record
+        self.commands = Commands(parts)
         self._alarm_tick = -1
         self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
         self._truths: list[Any] = []
@@ -155,7 +68,7 @@ class Scan:
         entries: list[Entry] = []
         armed = self.armed                      # outputs leave safe one scan later, when every cause was judged for good
         self._apply_durable(committed, now)
-        answers = [self._carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
+        answers = [self.commands.carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
         image.age(now.mono)
         parts.outputs.show(image)
         self._figures(now)
@@ -176,7 +89,7 @@ class Scan:
             self._alarm_tick = now.mono // parts.alarm_period_ns         # not before the first full image: nobody learns from that
             m = len(parts.alarms.items)
             entries += parts.alarms.update(truths[n:n + m], truths[n + m:], now)
-        parts.outputs.arbitrate(image, now, parts.interlocks.forced, parts.interlocks.reasons, armed)
+        parts.outputs.arbitrate(image, now, *self._forced(), armed)
         if parts.outputs.failures:
             entries += parts.outputs.failures
             parts.outputs.failures = []
@@ -219,7 +132,7 @@ class Scan:
             if not live and entry.alarm in parts.alarms.by_name:
                 parts.alarms.by_name[entry.alarm].restore(entry)
         elif isinstance(entry, CommandReceived) and entry.key:
-            self._keys.setdefault(entry.key, entry)
+            self.commands.remember(entry)
         elif isinstance(entry, StepState) and not live:
             for name, total in entry.totals.items():
                 if name in self._totals:
@@ -231,8 +144,7 @@ class Scan:
     def _to_unit(self, entry: Entry, now: Now, live: bool) -> None:
         batch = getattr(entry, "batch", "")
         if isinstance(entry, BatchCreated):
-            self._batches.add(entry.batch)
-            self._creating.discard(entry.unit)
+            self.commands.created(entry)
             if entry.unit in self.parts.units:
                 self.parts.units[entry.unit].apply(entry, now)
             for derived in self.parts.derived:
@@ -337,6 +249,16 @@ class Scan:
             if where in ("*", unit):
                 engine.want_hold(f"interlock {name}")
 
+    def _forced(self) -> tuple[dict[int, float], dict[int, list[str]]]:
+        """What interlocks force, and what is still because its batch is on its way to a halt; interlocks come last."""
+        forced, reasons = self.parts.interlocks.forced, self.parts.interlocks.reasons
+        for unit in self.parts.units.values():
+            still = unit.stilled()
+            if still:
+                forced = {**still, **forced}
+                reasons = {**{tag: [f"batch {unit.batch.id} stops dosing"] for tag in still}, **reasons}
+        return forced, reasons
+
     # --- loops --------------------------------------------------------------------------------------------------
     def _loops(self, now: Now, entries: list[Entry]) -> None:
         parts = self.parts
@@ -385,143 +307,6 @@ class Scan:
     def _pv(self, loop: Loop) -> float | None:
         i = loop.row.pv
         return None if i is None or self.parts.image.quality[i] & 0xC0000000 else self.parts.image.value[i]
-
-    # --- commands -----------------------------------------------------------------------------------------------
-    def _carry_out(self, command: Command, now: Now, entries: list[Entry]) -> Answer:
-        """Decide a command; its consequences are entries, which act when they are durable. Refused is recorded too."""
-        known = self._keys.get(command.key) if command.key else None
-        if known is not None and _same(known, command):
-            return Answer(command, known)
-        arguments = command.arguments
-        outcome: list[Entry] | str
-        if known is not None:
-            outcome = f"key {command.key!r} was used by {known.who} for {known.verb} {known.target}"
-        elif not _recordable(arguments):
-            arguments, outcome = {"unreadable": repr(arguments)[:200]}, "arguments that cannot be written down"
-        elif self.parts.read_only and command.verb != "alarm.ack":
-            outcome = "the service runs read-only"
-        else:
-            outcome = self._outcome(command, now)
-        refused = outcome if isinstance(outcome, str) else ""
-        entry = CommandReceived(verb=command.verb, target=command.target, who=command.who, role=command.role, why=command.why,
-                                arguments=arguments, outcome="refused" if refused else "accepted", reason=refused, key=command.key)
-        if command.key:
-            self._keys.setdefault(command.key, entry)
-        entries.append(entry)
-        if not isinstance(outcome, str):
-            entries += outcome
-        return Answer(command, entry)
-
-    def _outcome(self, command: Command, now: Now) -> list[Entry] | str:
-        """What a command leads to. Whatever is wrong with it is a refusal: nobody's words may stop the scan."""
-        try:
-            return self._decide(command, now)
-        except KeyError as error:
-            return f"unknown name {error}"
-        except (TypeError, ValueError) as error:
-            return str(error)
-        except Exception as error:
-            return f"{type(error).__name__}: {error}"
-
-    def _decide(self, command: Command, now: Now) -> list[Entry] | str:
-        if command.verb not in VERBS:
-            return f"unknown verb {command.verb!r}; there are {', '.join(sorted(VERBS))}"
-        area, _, event = command.verb.partition(".")
-        a = command.arguments
-        if area == "batch":
-            return self._batch_command(command, event, now)
-        if area == "prompt":
-            return self._answer(command)
-        if area == "interlock":
-            return self._interlock_command(command, event, now)
-        if area == "alarm":
-            shelve_ns = round(float(a.get("minutes", 60)) * 60 * SECOND)
-            seen = str(a.get("seen", ""))
-            return self.parts.alarms.command(command.target, event.upper(), command.who, command.why, now, shelve_ns, seen)
-        if area == "loop":
-            return self._loop_command(command)
-        return self._output_command(command)
-
-    def _loop_command(self, command: Command) -> list[Entry] | str:
-        loop, a = self.parts.loops[command.target], command.arguments
-        entry = loops.request(loop, str(a["mode"]), a.get("sp"), "operator", command.why or command.who, a.get("out"))
-        if isinstance(entry, LoopMode) and entry.mode not in ("MANUAL", loop.mode) and loop.blind(self.parts.image):
-            return f"{command.target} stays in {loop.mode}: its pv is not good"
-        return _listed(entry)
-
-    def _batch_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
-        if event == "start":
-            if command.target in self._batches:
-                return f"batch {command.target} exists"
-            created = self.parts.create(command, now)
-            if isinstance(created, str):
-                return created
-            if created.unit in self._creating:
-                return f"a batch for {created.unit} is being recorded"
-            self._creating.add(created.unit)
-            self._batches.add(created.batch)
-            from_idle = {"batch": created.batch, "was": "IDLE", "now": "RUNNING"}
-            return [created, _batch_state(from_idle, command)]
-        for unit in self.parts.units.values():
-            if unit.batch is not None and unit.batch.id == command.target:
-                refused = unit.command(event.upper(), command.who, command.why)
-                return refused if refused is not None else []
-        return f"no batch {command.target}"
-
-    def _answer(self, command: Command) -> list[Entry] | str:
-        batch_id, _, prompt = command.target.partition("/")
-        for unit in self.parts.units.values():
-            if unit.batch is not None and unit.batch.id == batch_id:
-                if prompt not in unit.batch.prompts:
-                    return f"{batch_id} asks no {prompt}"
-                return [Prompted(batch=batch_id, prompt=prompt, event="answered", answer=str(command.arguments["answer"]), who=command.who)]
-        return f"no batch {batch_id}"
-
-    def _interlock_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
-        interlocks = self.parts.interlocks
-        if command.target not in interlocks.by_name:
-            return f"no interlock {command.target}"
-        if event == "reset":
-            return _listed(interlocks.reset(command.target, command.who, command.why))
-        if event == "bypass":
-            duration = round(float(command.arguments["minutes"]) * 60 * SECOND)
-            return _listed(interlocks.bypass(command.target, command.who, command.why, duration, now))
-        return _listed(interlocks.unbypass(command.target, command.who, command.why))
-
-    def _output_command(self, command: Command) -> list[Entry] | str:
-        item = self.parts.outputs.by_name[command.target]
-        if item.owner == "loop":
-            return f"{command.target} belongs to loop {item.cause.split(' ')[0]}: set the loop"
-        if item.owner == "program" and item.batch and self._batch_runs(item.batch):
-            return f"{command.target} belongs to batch {item.batch}: hold it first"
-        value = float(command.arguments["value"])
-        return _listed(self.parts.outputs.request(item.row.tag, value, "operator", command.why or command.who, again=True))
-
-    def _batch_runs(self, batch: str) -> bool:
-        batches = [unit.batch for unit in self.parts.units.values() if unit.batch is not None]
-        return any(found.id == batch and found.state in ("RUNNING", "RESTARTING") for found in batches)
-
-
-def _listed(outcome: Entry | str | None) -> list[Entry] | str:
-    return outcome if isinstance(outcome, str) else [] if outcome is None else [outcome]
-
-
-def _same(known: CommandReceived, command: Command) -> bool:
-    """Whether a command with a known key is that command again."""
-    return (known.verb, known.target, known.who, known.arguments) == (command.verb, command.target, command.who, command.arguments)
-
-
-def _recordable(arguments: dict[str, Any]) -> bool:
-    """Whether arguments can be written down and read back; they may hold anything that MessagePack can."""
-    try:
-        return len(msgspec.json.encode(arguments, order="deterministic")) <= ARGUMENT_BYTES
-    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
-        return False
-
-
-def _batch_state(fields: dict[str, str], command: Command) -> Entry:
-    return BatchState(**fields, cause=command.why or "start", who=command.who)
-
 
 def replay(scan: Scan, stored: Sequence[Any]) -> None:
     """Fold a journal into a fresh scan: loops, latches, alarms and batches as they were; outputs wait for somebody to want them."""

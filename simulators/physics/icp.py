@@ -6,7 +6,8 @@
     result.conc["Nd"], result.rsd_pct["Nd"], result.flags
 
 Concentrations of streams are g/L, at the torch mg/L. A reading = (true / dilution + carry-over + interference) x sensitivity(drift)
-x noise, three times; sensitivity is what the last calibration believed it to be. The instrument has no clock: `elapse` moves its drift,
+x noise, three times; sensitivity is what the last calibration believed it to be, the plasma's share of the drift is taken off by an
+internal standard. The instrument has no clock: `elapse` moves its drift,
 the cycle's durations are data. Source: house domain brief 5; lines and detection limits there, K-high/K-med.
 """
 
@@ -51,7 +52,9 @@ class IcpParameters(msgspec.Struct, frozen=True, kw_only=True):
     correction: float = 0.9  # of that interference taken off: assumed
     replicates: int = 3
     linear_to_mg_l: float = 200.0  # top of the calibrated range at the torch: assumed
-    calibration_rsd: float = 0.002  # assumed
+    calibration_rsd: float = 0.002  # of one standard's reading: assumed
+    standard_rsd: float = 0.002  # of the internal standard's reading: assumed
+    plasma: float = 0.8  # share of the drift that all lines have in common (assumed); the internal standard takes it off
     cycle: Cycle = Cycle()
     calibration_s: float = 1500.0  # 20-30 min
 
@@ -103,28 +106,42 @@ class Icp:
         self.parameters = parameters or IcpParameters()
         self.limits = limits or QcLimits()
         self._random = Random(seed)
-        self._sensitivity = dict.fromkeys(ELEMENTS, 1.0e4)  # counts per mg/L
+        self._sensitivity = dict.fromkeys(ELEMENTS, 1.0e4)  # counts per mg/L, without what the plasma does
         self._believed = dict(self._sensitivity)
+        self._plasma = self._plasma_then = 1.0  # now, and when it was calibrated
+        self.correlation = 0.0  # the worst r of the last calibration
         self._last = dict.fromkeys(ELEMENTS, 0.0)
         self.hours_since_calibration = 0.0
         self.samples_since_ccv = 0
         self.calibrated = False
         self.qc_failed: tuple[str, ...] = ()
         self.fault = 1.0
+        self.internal_standard = 1.0  # of the last reading, against the calibration
 
     def elapse(self, seconds: float) -> None:
         """Time passes: sensitivity drifts as a random walk that reaches `drift_per_h` in an hour."""
-        hours = seconds / 3600.0
+        p, hours = self.parameters, max(seconds, 0.0) / 3600.0
         self.hours_since_calibration += hours
-        common = self._random.gauss(0.0, 1.0)
+        walk = p.drift_per_h * sqrt(hours)
+        self._plasma *= 1.0 + walk * p.plasma * self._random.gauss(0.0, 1.0)
         for e in ELEMENTS:
-            step = 0.8 * common + 0.6 * self._random.gauss(0.0, 1.0)  # the plasma drifts more than its lines: assumed
-            self._sensitivity[e] *= 1.0 + self.parameters.drift_per_h * sqrt(max(hours, 0.0)) * step
+            self._sensitivity[e] *= 1.0 + walk * self._line_share * self._random.gauss(0.0, 1.0)
+
+    @property
+    def _line_share(self) -> float:
+        """Share of the drift that a line has for itself."""
+        return sqrt(1.0 - self.parameters.plasma**2)
 
     def calibrate(self) -> None:
-        """Measure the standards: believe the sensitivity found."""
+        """Measure four standards per element: believe the slope found through them; their worst correlation is kept."""
+        p, self.correlation = self.parameters, 1.0
         for e in ELEMENTS:
-            self._believed[e] = self._sensitivity[e] * (1.0 + self._random.gauss(0.0, self.parameters.calibration_rsd))
+            x = [p.linear_to_mg_l * share for share in (0.0, 0.1, 0.5, 1.0)]
+            counts = [self._sensitivity[e] * (c * (1.0 + self._random.gauss(0.0, p.calibration_rsd))
+                                              + self._random.gauss(0.0, DETECTION_MG_L[e] / 3.0)) for c in x]  # fmt: skip
+            self._believed[e] = sum(c * y for c, y in zip(x, counts, strict=True)) / sum(c * c for c in x)
+            self.correlation = min(self.correlation, correlation(x, counts))
+        self._plasma_then = self._plasma
         self.hours_since_calibration = 0.0
         self.calibrated = True
         self.qc_failed = ()
@@ -140,6 +157,8 @@ class Icp:
         factor = dilution / 1000.0
         flags = ["not calibrated"] if not self.calibrated else []
         flags += [f"{kind} failed" for kind in self.qc_failed]
+        drifted = p.drift_per_h * self._line_share * sqrt(self.hours_since_calibration)
+        scale_u = sqrt(p.dilution_rsd**2 + p.standard_rsd**2 + p.calibration_rsd**2 + drifted**2)
         conc, rsd, u, intensity = {}, {}, {}, {}
         for e in ELEMENTS:
             values = readings[e]
@@ -148,7 +167,7 @@ class Icp:
             conc[e] = mean * factor
             rsd[e] = 100.0 * spread / mean if mean > 0.0 else float("nan")
             detection = DETECTION_MG_L[e]
-            relative = sqrt(spread**2 / len(values) + (mean * p.dilution_rsd) ** 2 + (mean * p.drift_per_h) ** 2 + (detection / 3.0) ** 2)
+            relative = sqrt(spread**2 / len(values) + (mean * scale_u) ** 2 + (detection / 3.0) ** 2)
             u[e] = relative * factor
             if e == "B":                        # what the correction leaves of iron's line may all be there, or none of it
                 left = p.iron_on_boron * (1.0 - p.correction) * sum(readings["Fe"]) / len(readings["Fe"])
@@ -219,15 +238,24 @@ class Icp:
         seen = {e: torch[e] + p.carry_over * self._last[e] for e in ELEMENTS}
         seen["B"] += p.iron_on_boron * (1.0 - p.correction) * torch["Fe"]
         out = {}
+        self.internal_standard = self._plasma / self._plasma_then * (1.0 + self._random.gauss(0.0, p.standard_rsd))
+        plasma = self._plasma / self._plasma_then / self.internal_standard
         for e in ELEMENTS:
             level = seen[e]
             detection = DETECTION_MG_L[e]
             rsd = p.rsd + (p.rsd_low - p.rsd) * min(1.0, 20.0 * detection / level) if level > 0.0 else p.rsd_low
-            scale = self._sensitivity[e] / self._believed[e] * self.fault
+            scale = self._sensitivity[e] / self._believed[e] * plasma * self.fault
             sigma = sqrt((rsd * level) ** 2 + (detection / 3.0) ** 2)
             out[e] = tuple(max(0.0, (level + self._random.gauss(0.0, sigma)) * scale) for _ in range(p.replicates))
         self._last = dict(torch)
         return out
+
+
+def correlation(x: list[float], y: list[float]) -> float:
+    """Pearson's r of a calibration."""
+    mx, my = sum(x) / len(x), sum(y) / len(y)
+    xy = sum((a - mx) * (b - my) for a, b in zip(x, y, strict=True))
+    return xy / sqrt(sum((a - mx) ** 2 for a in x) * sum((b - my) ** 2 for b in y))
 
 
 def _purity(conc: dict[str, float]) -> float:

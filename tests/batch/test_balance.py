@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.batch.balance import BalanceInput, Liquor, Loss, Residue, Solids, balance
+from gateway.batch.balance import Amounts, BalanceInput, Liquor, Residue, Solids, balance
 from gateway.batch.gather import gather
 from gateway.batch.lots import Charge
 from gateway.batch.quantity import Measured, Quantity
@@ -64,13 +64,13 @@ def test_heel_and_losses_are_part_of_the_account(recovered: float, opening: floa
     """What an opening heel brought is found again in the closing heel; what was spilt is told."""
     given_ = batch(recovered)
     heel = given_.closing_heel[0]
-    brought = [Liquor("heel", m(opening, 0.05), heel.conc)]
+    brought = [Amounts("heel", {e: m(1e-3 * opening * c.value, 0.05) for e, c in heel.conc.items()})]
     closing = [Liquor("heel", m(HEEL + opening, 0.05), heel.conc)]
     cake = given_.cake[0]
     assay = dict(cake.assay)
     assay["Nd"] = m(assay["Nd"].value - lost / 70.0, 0.015)
     changed = msgspec.structs.replace(given_, opening_heel=brought, closing_heel=closing,
-                                      cake=[msgspec.structs.replace(cake, assay=assay)], losses=[Loss("spill", {"Nd": m(lost, 0.2)})])
+                                      cake=[msgspec.structs.replace(cake, assay=assay)], losses=[Amounts("spill", {"Nd": m(lost, 0.2)})])
     found = balance(changed).elements["Nd"]
     assert found.closure == pytest.approx(1.0, abs=1e-9)
     assert found.losses_kg == pytest.approx(lost)

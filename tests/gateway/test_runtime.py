@@ -13,8 +13,8 @@ from gateway.client import Client, Refused
 from gateway.config.loading import load
 from gateway.config.models import Config
 from gateway.control.chain import CommandReceived, ServiceStopped
+from gateway.control.command import Command
 from gateway.control.image import SECOND, Now
-from gateway.control.scan import Command
 from gateway.door import Door
 from gateway.paths import belfast_config
 from gateway.plant import build

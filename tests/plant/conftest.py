@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gateway.batch.engine import Batch, Engine
+from gateway.batch.engine import Engine
+from gateway.batch.state import Batch
 from gateway.config.loading import load
 from gateway.config.models import Config
 from gateway.control.chain import Entry

@@ -113,7 +113,7 @@ def test_stages_of_one_state_are_one_stretch_of_time() -> None:
         told(
             created(),
             StepState(**step, was="IDLE", now="RUNNING"),
-            StepState(**step, was="RUNNING", now="RUNNING", stage="slow", report={"amount_l": 3}),
+            StepState(**step, was="RUNNING", now="RUNNING", report={"amount_l": 3}),
             StepState(**step, was="RUNNING", now="COMPLETE"),
         ),
         "B1",

@@ -39,6 +39,8 @@ def parts(draft: Draft) -> Iterator[Fault]:
             yield draft.fault(("loops", name, "limits"), f"only a feed has limits, this is {loop.kind}")
         if loop.holdback is not None and loop.sp_rate_per_min is None:
             yield draft.fault(("loops", name, "holdback"), "a holdback without sp_rate_per_min holds nothing back")
+        if loop.linearise == "strong_acid" and loop.pv in draft.value_names() and draft.unit_of(loop.pv) != "pH":
+            yield draft.fault(("loops", name, "linearise"), f"strong_acid needs a pv in pH, {loop.pv} is in {draft.unit_of(loop.pv)}")
         if loop.to_low is not None and loop.to_low == loop.to:
             yield draft.fault(("loops", name, "to_low"), f"both halves of the split drive {loop.to}")
 

@@ -25,7 +25,7 @@ AFTER = {
     "BLOW": "FILTER",
     "DROP": "FILTER",
 }
-LAST = ("TO_BUFFER", "FILTER", "DROP", "SAMPLE")
+LAST = "TO_BUFFER"
 LASTS_MIN = {"LEACH": "max_time", "ADJUST_PH": "age", "OXIDISE": "stable_min", "BLOW": "time", "DROP": "time"}
 
 
@@ -193,9 +193,9 @@ def order(draft: Draft) -> Iterator[Fault]:
             continue
         if run[0][1].phase != "CHECK_UNIT":
             yield draft.fault((*path, run[0][0], "phase"), f"{run[0][1].phase} is first; a batch begins with CHECK_UNIT")
-        if run[-1][1].phase in PHASES and run[-1][1].phase not in LAST:
+        if run[-1][1].phase in PHASES and run[-1][1].phase != LAST:
             yield draft.fault(
-                (*path, run[-1][0], "phase"), f"nothing after {run[-1][1].phase}: the batch would end with its liquor in the tank", LAST
+                (*path, run[-1][0], "phase"), f"{run[-1][1].phase} is last; a batch ends with {LAST}, which measures what came out and what stays"
             )
         for i, (key, step) in enumerate(run):
             wanted = AFTER.get(step.phase)

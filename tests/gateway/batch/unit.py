@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from devices.quality import GOOD
-from gateway.batch.engine import Engine, UnitWiring
+from gateway.batch.engine import Engine
 from gateway.batch.phases import PHASES
 from gateway.batch.procedure import Context, Phase
+from gateway.batch.unit import UnitWiring
 from gateway.control.chain import BatchCreated, BatchState, Entry, LoopMode, OutputChanged, StepState
 from gateway.control.demand import OutputRow, Outputs
 from gateway.control.image import SECOND, Image, Now

@@ -150,15 +150,15 @@ TAGS = [
     Mistake("tags.yaml", "range: [-2, 150]", "range: [-2]", "range.1: is missing"),
     Mistake(
         "tags.yaml",
-        "AT-405: {description: HCl in the room, unit: ppm, device: GD-405, point: pv, scan: fast, max_age_s: 5",
-        "AT-405: {description: HCl in the room, unit: ppm, device: GD-405, point: pv, scan: fast, max_age_s: 1.5",
+        "AT-405: {description: HCl in the room, unit: ppm, device: GD-405, point: pv, scan: trip, max_age_s: 5",
+        "AT-405: {description: HCl in the room, unit: ppm, device: GD-405, point: pv, scan: trip, max_age_s: 0.5",
         "less than two periods",
     ),
     Mistake(
         "tags.yaml",
         'description: "Hydrogen in the diluted duct, % of LEL", unit: "%LEL", device: "GD-10{n}", point: pv, scan: trip',
         'description: "Hydrogen in the diluted duct, % of LEL", unit: "%LEL", device: "GD-10{n}", point: pv, scan: fast',
-        "is too slow for trip R-101.hydrogen_high",
+        "'fast' (1 s): what a trip looks at (R-101.hydrogen_high) is scanned at the trip rate, allowed: trip",
     ),
     Mistake(
         "tags.yaml",
@@ -254,14 +254,14 @@ OUTPUTS = [
     Mistake("tags.yaml", "readback: XI-101,", "readback: XI-101, watchdog_relay: XS-301,", "XS-301 does not drop out by itself"),
     Mistake(
         "tags.yaml",
-        "device: M-100, point: speed_sp, scan: fast, max_age_s: 5, range: [0, 100]",
-        "device: M-100, point: speed_sp, scan: fast, max_age_s: 5, range: [0, 130]",
+        "device: M-100, point: speed_sp, scan: trip, max_age_s: 5, range: [0, 100]",
+        "device: M-100, point: speed_sp, scan: trip, max_age_s: 5, range: [0, 130]",
         "is more than the device takes",
     ),
     Mistake(
         "tags.yaml",
-        "device: M-100, point: speed_sp, scan: fast, max_age_s: 5, range: [0, 100], output: {safe: 0, comm_loss: zero, tolerance: 0.5",
-        "device: M-100, point: speed_sp, scan: fast, max_age_s: 5, range: [0, 100], output: {safe: 0, comm_loss: zero, tolerance: 60",
+        "device: M-100, point: speed_sp, scan: trip, max_age_s: 5, range: [0, 100], output: {safe: 0, comm_loss: zero, tolerance: 0.5",
+        "device: M-100, point: speed_sp, scan: trip, max_age_s: 5, range: [0, 100], output: {safe: 0, comm_loss: zero, tolerance: 60",
         "no difference would ever show",
     ),
     Mistake(
@@ -311,6 +311,7 @@ UNITS = [
     Mistake("units.yaml", "      vent_air: FIT-402\n", "", "role 'vent_air' is missing", "    roles:\n      hot_supply"),
 ]
 
+CAUSTIC = "    to: XV-301\n    gain: 10\n    out_low: 0\n    out_high: 1\n    sp_low: 8.5\n    sp_high: 11\n"
 LOOPS = [
     Mistake("loops.yaml", "unit_of: SC-101", "unit_of: SC-100", "unknown unit 'SC-100'"),
     Mistake("loops.yaml", "pv: FIT-202", "pv: FIT-209", "unknown tag 'FIT-209'"),
@@ -343,10 +344,10 @@ LOOPS = [
     Mistake("loops.yaml", "    scan: trip\n", "    scan: slow\n", "'slow' is slower than 'fast' of the outer loop TIC-1011"),
     Mistake(
         "loops.yaml",
-        "sp_high: 11\n    scan: slow",
-        "sp_high: 11\n    scan: trip",
-        "'trip', but AIT-301 is polled 'slow'",
-        "    scan: trip\n    source: assumed\n",
+        f"pv: AIT-301\n{CAUSTIC}    scan: slow",
+        f"pv: AIT-210\n{CAUSTIC}    scan: fast",
+        "'fast', but AIT-210 is polled 'slow'",
+        "    scan: fast\n    source: assumed\n",
     ),
     Mistake("loops.yaml", "total: FQI-131", "total: FIT-131", "FIT-131 is in L/min, a total is a volume or a mass"),
     Mistake("loops.yaml", "    sp_rate_per_min: 0.5 ", "    #", "a holdback without sp_rate_per_min", "    holdback"),
@@ -502,17 +503,17 @@ RECIPES = [
     ),
     Mistake(
         METAL,
-        "  residue: {phase",
-        "  filter: {phase: FILTER, operation: Finish, timeout_min: 60}\n  residue: {phase",
-        "FILTER is not for metal feed",
-        "  filter:",
+        "  filter: {phase",
+        "  oxidise: {phase: OXIDISE, operation: Finish, timeout_min: 60, parameters: {volume_max: 1}}\n  filter: {phase",
+        "OXIDISE is not for metal feed",
+        "  oxidise:",
     ),
     Mistake(
         METAL,
         "  buffer: {phase: TO_BUFFER, operation: Transfer, timeout_min: 120, parameters: {level_end: 1}}\n",
         "",
-        "nothing after COOL: the batch would end with its liquor in the tank",
-        "  cool: {phase",
+        "SAMPLE is last; a batch ends with TO_BUFFER, which measures what came out and what stays",
+        "  filtrate: {phase",
     ),
     Mistake(METAL, "recipe: LEACH-NDFEB-METAL", "recipe: LEACH-METAL", "name and file must agree"),
     Mistake(METAL, 'version: "1.0"', "version: 1.0", "1.0 must be text"),
@@ -596,3 +597,11 @@ def test_one_mistake_is_one_fault_at_its_line(mistake: Mistake, plant: Path, fau
     assert len(faults) == 1
     there = mistake.where or mistake.file
     assert str(faults[0]).startswith(f"config/{there}:{_line((plant / there).read_text(), mistake.at or mistake.new)}: ")
+
+
+def test_a_trip_rate_too_slow_for_a_safety_time_is_told_for_every_tag(plant: Path, faults_of: Callable[[Path], list[Fault]]):
+    path = plant / "site.yaml"
+    path.write_text(path.read_text().replace("trip_s: 0.5, fast_s: 1.0", "trip_s: 1.0, fast_s: 1.0"))
+    told = [str(fault) for fault in faults_of(plant)]
+    assert any("AIT-1017.scan: 'trip' (1 s) is too slow for trip R-101.hydrogen_high: a quarter of its safety time is 0.75 s" in it for it in told)
+    assert all("is too slow for trip" in it for it in told)

@@ -7,13 +7,15 @@ from typing import Any
 from devices.quality import BAD_NO_COMMUNICATION, GOOD
 from gateway.control.alarm import AlarmRow, Alarms
 from gateway.control.chain import BatchCreated, Entry
+from gateway.control.command import Command
 from gateway.control.conditions import compile_set
 from gateway.control.demand import OutputRow, Outputs
 from gateway.control.derived import Derived, DerivedRow
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.interlock import Interlocks, Row
 from gateway.control.loop import Loop, LoopRow
-from gateway.control.scan import Command, Parts, Scan
+from gateway.control.parts import Parts
+from gateway.control.scan import Scan
 from gateway.records.store import MemoryJournal
 
 NAMES = ("LI", "TI", "JI", "XV", "TV", "FI", "FQ")

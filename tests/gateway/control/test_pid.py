@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.control.pid import Pid
+from gateway.control.pid import Pid, strong_acid
 
 numbers = st.floats(-1e3, 1e3)
 Plant = Callable[[float], float]
@@ -74,11 +74,29 @@ def test_the_integral_follows_an_actuator_that_somebody_else_holds():
     assert pid.update(20.0, 20.0, 0.1, feedback=0.0) == pytest.approx(0.0, abs=2.0)
 
 
-@given(numbers, numbers, st.floats(0.0, 100.0), st.floats(0.1, 20.0), st.floats(0.0, 1.0), st.sampled_from((None, 5.0, 300.0)))
-def test_taking_over_from_manual_does_not_bump(sp: float, pv: float, out: float, gain: float, b: float, ti_s: float | None):
-    pid = Pid(gain, ti_s, 1.0 if ti_s else 0.0, b=b)
+@given(numbers, numbers, st.floats(0.0, 100.0), st.floats(0.1, 20.0), st.floats(0.0, 1.0), st.sampled_from((5.0, 300.0)))
+def test_taking_over_from_manual_does_not_bump(sp: float, pv: float, out: float, gain: float, b: float, ti_s: float):
+    pid = Pid(gain, ti_s, 1.0, b=b)
     pid.track(out, sp, pv)
     assert pid.update(sp, pv, 0.1) == pytest.approx(out, abs=0.01)  # 0.01 % of 0..100
+
+
+def test_without_integral_action_nothing_of_the_manual_output_is_kept():
+    """A bias that nothing ever takes away would dose past the setpoint, or never."""
+    pid = Pid(2.0, None)
+    pid.track(0.0, 30.0, 10.0)
+    assert pid.update(30.0, 10.0, 1.0) == pytest.approx(40.0)
+    assert pid.update(30.0, 30.0, 1.0) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("ph", [-1.0, 0.8, 2.5, 3.5, 7.0, 11.0])
+def test_the_same_dose_moves_the_strong_acid_equivalent_by_the_same_amount_at_every_ph(ph: float):
+    """c mol/L of strong base added to water of that pH."""
+    x = strong_acid(ph)
+    assert strong_acid(7.0) == pytest.approx(0.0, abs=1e-12)
+    hydrogen = (-(x + 1e-3) + math.sqrt((x + 1e-3) ** 2 + 4e-14)) / 2  # [H+] - Kw/[H+] = -(x + c)
+    dosed = -math.log10(hydrogen) if x + 1e-3 < 0 else 14 + math.log10((x + 1e-3 + math.sqrt((x + 1e-3) ** 2 + 4e-14)) / 2)
+    assert strong_acid(dosed) - x == pytest.approx(1e-3, rel=1e-6)
 
 
 def test_a_controller_that_was_never_updated_asks_for_nothing():

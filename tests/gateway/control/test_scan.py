@@ -11,8 +11,9 @@ import pytest
 
 from devices.quality import BAD_NO_COMMUNICATION
 from gateway.control.chain import BatchCreated, CommandReceived, IcpResult, InterlockChanged, LoopMode, Note, OutputChanged
+from gateway.control.command import Command
 from gateway.control.image import SECOND
-from gateway.control.scan import COMMANDS_PER_SCAN, Command, replay
+from gateway.control.scan import COMMANDS_PER_SCAN, replay
 from tests.gateway.control.small import FI, FQ, JI, LI, TI, TV, XV, Small
 
 

@@ -1,0 +1,76 @@
+"""Phases that take the iron out of solution.
+
+Parameters come in the units of ``gateway.config.phases``. Source: recipe of the leach line, ISA-88 phase by phase.
+"""
+
+from __future__ import annotations
+
+from gateway.batch.procedure import Context, Hold, Phase
+
+
+class Oxidise(Phase):
+    """Peroxide by ORP, with a cap on the volume and a lid on the temperature."""
+
+    needs = ("temperature", "orp", "peroxide.total")
+    zeros = ("peroxide.run", "peroxide.rate", "peroxide_valve")
+
+    def running(self, ctx: Context) -> bool:
+        start = ctx.memory.setdefault("start_l", ctx.value("peroxide.total"))
+        done = ctx.value("peroxide.total") - start
+        capped = done >= ctx.p["volume_max"]
+        reached = ctx.value("orp") >= ctx.p["orp"]
+        warm = ctx.value("temperature") > ctx.p["temperature_max"]
+        feed = not (capped or reached or warm)
+        if feed:
+            ctx.output("peroxide_valve", 1.0)
+        ctx.output("peroxide.run", 1.0 if feed else 0.0)
+        ctx.output("peroxide.rate", ctx.plant.parameter("peroxide_l_min") if feed else 0.0)
+        if not ctx.steady("stable", reached or capped, ctx.p["stable_min"] * 60.0):
+            return False
+        for role in self.zeros:
+            ctx.output(role, 0.0)
+        ctx.plant.charged("peroxide", done, "L", 0.01 * done + 0.02, "peroxide.total", "in")
+        ctx.report.update(volume_l=round(done, 3), orp_mv=round(ctx.value("orp"), 1), capped=capped)
+        return True
+
+
+class AdjustPh(Phase):
+    """Base from below: coarse to the coarse end, then fine to the setpoint, then age there."""
+
+    needs = ("ph", "base.total", "base_fine.total", "temperature", "agitator_running")
+    zeros = ("base.run", "base_fine.run", "base_valve", "base_fine_valve")
+    feeds = ("base", "base_fine")
+
+    def running(self, ctx: Context) -> bool:
+        ctx.memory.setdefault("coarse_l", ctx.value("base.total"))
+        ctx.memory.setdefault("fine_l", ctx.value("base_fine.total"))
+        ph = ctx.value("ph")
+        if ph > ctx.p["ph_max"]:
+            raise Hold(f"pH {ph:.2f} above {ctx.p['ph_max']:g}")
+        if not ctx.memory.get("coarse_done"):
+            self._dose(ctx, "base", ctx.p["coarse_to"])
+            if ctx.steady("coarse", ph >= ctx.p["coarse_to"] - 0.15, 30.0):
+                ctx.memory["coarse_done"] = True
+                self._stop(ctx, "base")
+            return False
+        self._dose(ctx, "base_fine", ctx.p["ph"])
+        if abs(ph - ctx.p["ph"]) <= ctx.p["tolerance"]:
+            ctx.memory.setdefault("aged_from_s", ctx.elapsed_s)
+        if "aged_from_s" not in ctx.memory or ctx.elapsed_s - ctx.memory["aged_from_s"] < ctx.p["age"] * 60.0:
+            return False
+        self._stop(ctx, "base_fine")
+        for material, key, role in (("base", "coarse_l", "base.total"), ("base_fine", "fine_l", "base_fine.total")):
+            amount = ctx.value(role) - ctx.memory[key]
+            ctx.plant.charged(material, amount, "L", 0.01 * abs(amount) + 0.02, role, "in")
+            ctx.report[material + "_l"] = round(amount, 3)
+        return True
+
+    def _dose(self, ctx: Context, name: str, ph: float) -> None:
+        ctx.output(name + "_valve", 1.0)
+        ctx.output(name + ".run", 1.0)
+        ctx.loop(name, "AUTO", ph)
+
+    def _stop(self, ctx: Context, name: str) -> None:
+        ctx.loop(name, "MANUAL", out=0.0)
+        ctx.output(name + ".run", 0.0)
+        ctx.output(name + "_valve", 0.0)
