@@ -15,6 +15,7 @@ from simulators.physics.samples import Sample
 TORCH_MG_L = 100.0  # where the strongest element should come to lie: half the calibrated range
 DIGEST_G_L = 10.0  # 1 g in 100 mL, assumed
 DIGEST_U_REL = 0.003  # weighing and making up: assumed
+STRONG = 100.0  # detection limits above which replicates must agree: assumed
 SCALE_U_REL, SCALE_U_KG = 0.001, 2e-5  # of the bench scale: assumed
 CALIBRATED_H = 8.0  # recalibrated after this: domain figure 8 to 24 h
 
@@ -45,7 +46,8 @@ class Laboratory:
         scale = 1.0 / DIGEST_G_L if solid else 1.0
         values = {e: c * scale for e, c in found.conc.items()}
         u = {e: ((found.u_g_l[e] * scale) ** 2 + (DIGEST_U_REL * values[e] if solid else 0.0) ** 2) ** 0.5 for e in values}
-        strong = [r for e, r in found.rsd_pct.items() if found.conc[e] > 0.05 * max(found.conc.values())]
+        torch = 1000.0 / found.dilution
+        strong = [r for e, r in found.rsd_pct.items() if found.conc[e] * torch > STRONG * DETECTION_MG_L[e]]
         qc = {"rsd_pct": max(strong, default=0.0), "internal_standard_pct": 100.0 * self.icp.internal_standard}
         if solid:
             values["sample_kg"], u["sample_kg"] = self._weigh(sample, cake=sample.point.startswith("cake"))

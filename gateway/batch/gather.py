@@ -24,6 +24,7 @@ from gateway.batch.quantity import Measured
 from gateway.control.chain import Charged, IcpResult, SampleRequested
 
 SOLIDS_KG_L = 5.0                               # iron oxide: hematite 5.3, goethite 4.3 (assumed)
+RESIDUE_U_REL = 0.05                            # of the solids in the tank by one slurry sample (assumed)
 VOLUME_U_REL = 0.01                             # of a tank volume by level, when the result does not say (assumed)
 MOISTURE = Measured(0.40, 0.02)                 # of a blown filter cake, when nobody measured it (assumed, 35..45 %)
 
@@ -128,18 +129,16 @@ def _residue(results: Sequence[IcpResult]) -> Residue | None:
     if solid is None:
         return None
     leach = [each for each in results if each.unit == "g/L" and each.taken_utc <= solid.taken_utc and "volume_l" in each.context]
-    weighed = solid.context.get("dry_mass_kg")
-    return Residue(
-        _figures(solid),
-        _tank(leach[-1], _solids_share(solid)) if leach else None,
-        None if weighed is None else Measured(weighed, solid.context.get("u_dry_mass_kg", 0.02 * weighed)),
-    )
+    kg_l = _in_slurry(solid)
+    volume = solid.context.get("volume_l")
+    mass = None if kg_l is None or volume is None else Measured(kg_l * volume, RESIDUE_U_REL * kg_l * volume)
+    return Residue(_figures(solid), _tank(leach[-1], (kg_l or 0.0) / SOLIDS_KG_L) if leach else None, mass)
 
 
-def _solids_share(residue: IcpResult) -> float:
-    """Share of the slurry's volume that is solid, from what the residue sample weighed dry; 0 where nobody weighed it."""
+def _in_slurry(residue: IcpResult) -> float | None:
+    """Dry solids in the slurry, kg/L, from what the residue sample weighed; None where nobody weighed it."""
     weighed, drawn = residue.values.get("sample_kg"), residue.context.get("drawn_l")
-    return weighed / SOLIDS_KG_L / drawn if weighed and drawn else 0.0
+    return weighed / drawn if weighed is not None and drawn else None
 
 
 def _tank(result: IcpResult, solids_share: float) -> Liquor:

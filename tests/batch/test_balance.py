@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.batch.balance import Amounts, BalanceInput, Liquor, Residue, Solids, balance
+from gateway.batch.balance import Amounts, BalanceInput, Liquor, Residue, Solids, balance, closing_heel
 from gateway.batch.gather import gather
 from gateway.batch.lots import Charge
 from gateway.batch.quantity import Measured, Quantity
@@ -215,9 +215,59 @@ def icp(purpose: str, values: dict[str, float], unit: str = "g/L", taken: int = 
                      u={e: 0.012 * v for e, v in values.items()}, unit=unit, quality=quality, context=context)
 
 
+LOT = {"lot": "L1", "mass_kg": 83.6, "mass_u_rel": 0.001, "moisture": 0.012, "moisture_u": 0.003,
+       "assay": {e: {"fraction": a, "u_rel": 0.01} for e, a in ASSAY.items()}}
+
+
+def out(material: str, amount: float, unit: str, u: float = 0.1) -> Charged:
+    return Charged(batch="B", material=material, amount=amount, unit=unit, u=u, direction="out")
+
+
+def test_solids_in_samples_and_heel_are_part_of_the_account() -> None:
+    charged = [Charged(batch="B", material="solids", amount=83.6, unit="kg", u=0.08, lot="L1"), out("cake", 116, "kg"), out("heel", 3, "L"),
+               out("sample_solids", 0.1, "kg"), out("cake_sample", 0.4, "kg"), out("heel_solids", 8.0, "kg", 2.0), out("sample", 1, "L")]
+    results = [icp("residue", {"Nd": 0.003, "Fe": 0.62, "sample_kg": 0.06}, unit="kg/kg", taken=2),
+               icp("cake", {"Nd": 0.005, "Fe": 0.55, "moisture": 0.4, "sample_kg": 0.4}, unit="kg/kg", taken=5)]
+    found = balance(gather(LOT, charged, results)).elements["Fe"]
+    assert found.samples_kg == pytest.approx(0.1 * 0.62 + 0.4 * 0.6 * 0.55)
+    assert found.heel_kg == pytest.approx(8.0 * 0.55)
+    assert found.u_heel_kg == pytest.approx(2.0 * 0.55, rel=0.01)
+
+
+def test_what_the_batch_before_left_is_taken_off_what_stays() -> None:
+    charged = [Charged(batch="B", material="solids", amount=83.6, unit="kg", u=0.08, lot="L1"), out("heel_solids", 8.0, "kg", 2.0)]
+    given_ = gather(LOT, charged, [icp("cake", {"Fe": 0.55}, unit="kg/kg")], opening={"Fe": (4.0, 1.0), "Nd": (0.05, 0.03)})
+    assert closing_heel(given_)["Fe"] == (pytest.approx(4.4), pytest.approx(1.1, rel=0.01))
+    found = balance(given_).elements
+    assert (found["Fe"].heel_kg, found["Nd"].heel_kg) == (pytest.approx(0.4), pytest.approx(-0.05))
+    assert found["Nd"].u_heel_kg == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize("analysed", [True, False])
+def test_filtrate_is_counted_without_what_stood_in_the_buffer(analysed: bool) -> None:
+    """60 L of 20 g/L stood there, 600 L of 17 g/L came: the buffer holds 17.27 g/L."""
+    mixed = (60 * 20.0 + 600 * 17.0) / 660
+    charged = [Charged(batch="B", material="solids", amount=83.6, unit="kg", u=0.08, lot="L1"), out("filtrate", 600, "L", 4.0),
+               Charged(batch="B", material="buffer", amount=60, unit="L", u=4.0, direction="in")]
+    before = [icp("buffer-before", {"Nd": 20.0}, taken=1)] if analysed else []
+    found = balance(gather(LOT, charged, [*before, icp("filtrate", {"Nd": mixed}, taken=2)])).elements["Nd"]
+    true = 0.6 * 17.0
+    assert abs(found.liquor_kg - true) <= found.u_liquor_kg
+    assert found.liquor_kg == (pytest.approx(true) if analysed else pytest.approx(0.6 * mixed))
+    assert (found.u_liquor_kg < 0.03 * true) == analysed
+
+
+def test_a_residue_that_was_weighed_tells_the_extraction_where_the_iron_dissolves() -> None:
+    charged = [Charged(batch="B", material="solids", amount=83.6, unit="kg", u=0.08, lot="L1")]
+    results = [icp("leach", {"Nd": 22.0, "Fe": 75.0}, taken=1, volume_l=500.0),
+               icp("residue", {"Nd": 0.002, "Fe": 0.01, "sample_kg": 0.002}, unit="kg/kg", taken=2, drawn_l=0.5, volume_l=500.0)]
+    found = balance(gather(LOT, charged, results))
+    assert found.route == "solids"
+    assert found.elements["Nd"].leach_extraction == pytest.approx(1 - 2.0 * 0.002 / (83.6 * 0.988 * 0.1656))
+    assert found.elements["Nd"].u_leach_extraction < 1e-4
+
+
 def test_the_balance_is_gathered_from_what_the_journal_says() -> None:
-    lot = {"lot": "L1", "mass_kg": 83.6, "mass_u_rel": 0.001, "moisture": 0.012, "moisture_u": 0.003,
-           "assay": {e: {"fraction": a, "u_rel": 0.01} for e, a in ASSAY.items()}}
     charged = [Charged(batch="B", material="solids", amount=41.8, unit="kg", u=0.04, lot="L1"),
                Charged(batch="B", material="solids", amount=41.8, unit="kg", u=0.04, lot="L1"),
                Charged(batch="B", material="filtrate", amount=540, unit="L", u=4, source="FT-201", direction="out"),
@@ -228,7 +278,7 @@ def test_the_balance_is_gathered_from_what_the_journal_says() -> None:
                icp("filtrate", {"Nd": 24.0, "Fe": 0.001}, taken=3),
                icp("filtrate", {"Nd": 999.0}, taken=4, quality=0x80000000),
                icp("cake", {"Nd": 0.005, "Fe": 0.55}, unit="kg/kg", taken=5, moisture=0.41)]
-    given_ = gather(lot, charged, results)
+    given_ = gather(LOT, charged, results)
     assert given_.charges[0].mass == Measured(83.6, 0.08)
     assert [(each.name, each.conc["Nd"].value) for each in given_.liquor] == [("filtrate", 24.0)]
     assert given_.cake[0].moisture.value == 0.41

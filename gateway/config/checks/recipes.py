@@ -194,9 +194,8 @@ def order(draft: Draft) -> Iterator[Fault]:
         if run[0][1].phase != "CHECK_UNIT":
             yield draft.fault((*path, run[0][0], "phase"), f"{run[0][1].phase} is first; a batch begins with CHECK_UNIT")
         if run[-1][1].phase in PHASES and run[-1][1].phase != LAST:
-            yield draft.fault(
-                (*path, run[-1][0], "phase"), f"{run[-1][1].phase} is last; a batch ends with {LAST}, which measures what came out and what stays"
-            )
+            says = f"{run[-1][1].phase} is last; a batch ends with {LAST}, which measures what came out and what stays"
+            yield draft.fault((*path, run[-1][0], "phase"), says)
         for i, (key, step) in enumerate(run):
             wanted = AFTER.get(step.phase)
             if wanted is not None and wanted not in {earlier.phase for _, earlier in run[:i]}:

@@ -5,12 +5,24 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from devices.quality import BAD_NO_COMMUNICATION, GOOD
 from gateway.batch import engine as engines
 from gateway.batch.procedure import Context, Hold
-from gateway.control.chain import BatchState, Charged, IcpResult, LoopMode, Note, OutputChanged, Prompted, SampleRequested, StepState
+from gateway.control.chain import (
+    Balance,
+    BatchState,
+    Charged,
+    IcpResult,
+    LoopMode,
+    Note,
+    OutputChanged,
+    Prompted,
+    SampleRequested,
+    StepState,
+)
 from gateway.control.image import SECOND
 from gateway.control.machine import ENDED, PROCEDURAL, allowed
 from tests.gateway.batch.unit import LEVEL, PHASES, RUN, RUNS, TOTAL, VALVE, Unit, Working, fold
@@ -126,6 +138,90 @@ def test_a_step_that_ends_in_the_scan_in_which_another_holds_stays_ended(phase: 
     unit = Unit().create(a={"parallel": ["b"]}, b={})
     unit.until("HELD")
     assert fold(unit)[1] == {"a": "COMPLETE", "b": "HELD"}
+
+
+@pytest.mark.parametrize("how", ["input", "person", "interlock"])
+def test_from_the_decision_to_hold_the_dosing_is_still_whatever_the_disk_does(phase: Any, how: str):
+    phase(dose)
+    unit = Unit(slow=8).create(it={})
+    unit.scan(30)
+    assert (unit.wanted(), unit.engine.stilled()) == (1.0, {})
+    if how == "input":
+        unit.image.quality[LEVEL] = BAD_NO_COMMUNICATION
+        unit.scan()
+    elif how == "person":
+        assert unit.engine.command("HOLD", "Ann", "") is None
+    else:
+        unit.engine.want_hold("interlock x")
+    assert (unit.state, unit.wanted(), unit.engine.stilled()) == ("RUNNING", 1.0, {VALVE: 0.0})
+    unit.until("HELD", within=100)
+    assert (unit.wanted(), unit.engine.stilled()) == (0.0, {})
+
+
+# --- shared equipment --------------------------------------------------------------------------------------------------
+SHARED = {"PRESS": ("FP-201", "TK-210"), "DRY": ("FP-201",), "PUMP": ("TK-210",)}
+
+
+@pytest.fixture
+def neighbours(phase: Any) -> tuple[Unit, Unit]:
+    """Two units whose phases PRESS, DRY and PUMP use one press and one buffer."""
+    for name in SHARED:
+        phase(lambda ctx: ctx.elapsed_s >= 3, name)
+    phase(lambda ctx: ctx.elapsed_s >= 3)
+    units = (Unit(), Unit())
+    for unit, other in (units, units[::-1]):
+        unit.engine.wiring = msgspec.structs.replace(unit.engine.wiring, shared=SHARED)
+        unit.engine.neighbours = [other.engine]
+    return units
+
+
+def press(unit: Unit) -> Unit:
+    return unit.create(fill={"phase": "PRESS"}, dry={"phase": "DRY"}, rest={}, empty={"phase": "PUMP"})
+
+
+def test_a_step_waits_for_equipment_of_another_batch_and_says_so_once(neighbours: tuple[Unit, Unit]):
+    one, two = (press(unit) for unit in neighbours)
+    for _ in range(4):
+        one.scan()
+        two.scan()
+    assert (one.steps()["fill"], two.steps()["fill"]) == ("RUNNING", "IDLE")
+    assert two.engine.waiting == "FP-201, which belongs to batch B-1"
+    while one.state != "COMPLETE":
+        assert two.steps()["fill"] == "IDLE" or one.engine.claims() == set()
+        one.scan()
+        two.scan()
+    two.until("COMPLETE")
+    notes = [entry.text for _, entry in two.log if isinstance(entry, Note)]
+    assert notes == ["fill waits for FP-201, which belongs to batch B-1", "fill waits for TK-210, which belongs to batch B-1"]
+
+
+def test_equipment_is_kept_from_the_first_step_that_uses_it_to_the_end_of_the_last(neighbours: tuple[Unit, Unit]):
+    one = press(neighbours[0])
+    seen: list[tuple[str, ...]] = []
+    while one.state != "COMPLETE":
+        one.scan()
+        held = tuple(sorted(one.engine.claims()))
+        if not seen or seen[-1] != held:
+            seen.append(held)
+    assert seen == [("FP-201", "TK-210"), ("TK-210",), ()]
+
+
+@pytest.mark.parametrize("event", ["HOLD", "STOP", "ABORT"])
+def test_a_held_batch_keeps_its_equipment_and_one_that_ends_gives_it_back(neighbours: tuple[Unit, Unit], event: str):
+    one, two = (press(unit) for unit in neighbours)
+    one.scan(2)
+    assert one.engine.command(event, "Ann", "") is None
+    one.until({"HOLD": "HELD", "STOP": "STOPPED", "ABORT": "ABORTED"}[event])
+    two.scan(4)
+    assert two.steps()["fill"] == ("IDLE" if event == "HOLD" else "RUNNING")
+
+
+def test_after_a_power_cut_the_equipment_still_belongs_to_the_batch(neighbours: tuple[Unit, Unit]):
+    one = press(neighbours[0])
+    one.scan(3)
+    after = one.power_cut()
+    after.engine.wiring = one.engine.wiring
+    assert after.engine.claims() == {"FP-201", "TK-210"}
 
 
 def test_one_output_that_cannot_be_stopped_does_not_keep_the_others_running(phase: Any):
@@ -359,6 +455,36 @@ def test_metal_lies_in_the_tank_from_the_first_gram_until_it_is_emptied_whatever
     context.memory["go"] = True
     unit.until("COMPLETE")
     assert unit.engine.figure("metal") == 0.0
+
+
+def heel_of(unit: Unit) -> dict[str, tuple[float, float]] | None:
+    assert unit.engine.batch is not None
+    return unit.engine.batch.opening
+
+
+def test_what_one_batch_leaves_in_the_tank_the_next_one_begins_with(phase: Any):
+    phase(lambda ctx: ctx.elapsed_s >= 1)
+    unit = Unit().create(it={})
+    assert heel_of(unit) == {}
+    unit.until("COMPLETE")
+    left = {"Nd": (0.055, 0.03)}
+    unit.give(Balance(batch="B-1", elements={}, inputs={"closing_heel": left}))
+    unit.create(it={})
+    assert heel_of(unit) == left
+    assert heel_of(unit.power_cut()) == left
+
+
+@pytest.mark.parametrize("charged", [True, False])
+def test_after_a_batch_that_was_aborted_with_solids_in_it_nobody_knows_what_is_in_the_tank(phase: Any, charged: bool):
+    phase(lambda ctx: False)
+    unit = Unit().create(it={})
+    if charged:
+        unit.give(Charged(batch="B-1", material="solids", amount=40.0, unit="kg", u=0.1))
+    unit.scan(2)
+    assert unit.engine.command("ABORT", "Ann", "") is None
+    unit.until("ABORTED")
+    unit.create(it={})
+    assert heel_of(unit) == (None if charged else {})
 
 
 def test_a_question_is_asked_once_and_its_answer_survives_a_restart(phase: Any):

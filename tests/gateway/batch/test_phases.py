@@ -356,6 +356,82 @@ def test_a_sample_whose_checks_failed_is_drawn_again_after_a_person_looked(confi
     assert len(bench.of(SampleRequested)) == 2
 
 
+def test_the_tanks_share_feeder_reagents_press_and_buffer_and_know_of_one_another(config: Config):
+    engines = build(config).scan.parts.units
+    shared = engines["R-102"].wiring.shared
+    assert {name: shared[name] for name in ("DOSE_SOLIDS", "OXIDISE", "ADJUST_PH", "FILTER", "DROP", "TO_BUFFER", "SAMPLE")} == {
+        "DOSE_SOLIDS": ("SC-101",), "OXIDISE": ("P-121",), "ADJUST_PH": ("P-131", "P-132"), "FILTER": ("FP-201", "TK-210"),
+        "DROP": ("FP-201",), "TO_BUFFER": ("TK-210",), "SAMPLE": (),
+    }  # fmt: skip
+    assert engines["R-102"].neighbours == [engines["R-101"], engines["R-103"]]
+
+
+# --- press, buffer and what stays in the tank ------------------------------------------------------------------------------
+def test_filtrate_does_not_come_to_a_buffer_that_is_not_empty(config: Config):
+    bench = Bench(config, "FILTER", {"buffer.level": 12.0})
+    bench.run(5)
+    assert bench.state == "HELD"
+    assert "the buffer holds 12.0 %, more than 4 %: pump it on first" in bench.cause
+    assert bench.wanted("press.feed_valve") in (None, 0.0)
+
+
+def test_what_stands_in_the_buffer_is_analysed_before_filtrate_comes_to_it(config: Config):
+    bench = Bench(config, "FILTER", {"buffer.level": 3.0})
+    bench.run(30)
+    assert [(each.stream, each.purpose) for each in bench.of(SampleRequested)] == [("TK-210", "buffer-before")]
+    assert bench.wanted("press.feed_valve") in (None, 0.0)
+    icp(bench, {"Nd": 17.0})
+    bench.run(3)
+    assert bench.wanted("press.feed_valve") == 1.0
+    assert [(each.material, each.amount, each.direction) for each in bench.of(Charged)] == [("buffer", 60.0, "in")]
+
+
+def test_an_empty_buffer_needs_no_analysis(config: Config):
+    bench = Bench(config, "FILTER", {"buffer.level": 0.2})
+    bench.run(3)
+    assert (bench.of(SampleRequested), bench.wanted("press.feed_valve")) == ([], 1.0)
+
+
+def test_level_and_weight_tell_solids_from_liquor_in_what_stays(config: Config):
+    """4.6 L of 11.9 kg: 2.94 L of liquor at 1.06 and 1.66 L of oxide at 5.0 kg/L."""
+    bench = Bench(config, "TO_BUFFER", {"level": 0.46, "weight": 1.06 * 2.94 + 5.0 * 1.66})
+    bench.answer("filtrate-released")
+    for k in range(140):  # noise of both instruments averages out
+        bench.show("level", 0.46 + (0.2 if k % 2 else -0.2))
+        bench.run(0.5)
+    assert bench.state == "COMPLETE"
+    found = {each.material: each for each in bench.of(Charged)}
+    assert found["heel"].amount == pytest.approx(2.94, abs=0.05)
+    assert found["heel_solids"].amount == pytest.approx(8.3, abs=0.1)
+    assert found["heel_solids"].u > 1.0
+
+
+def test_samples_are_counted_with_their_solids(config: Config):
+    bench = Bench(config, "TO_BUFFER", {"level": 0.4, "weight": 4.2})
+    bench.engine.batch.shared["residue_sample_l"] = 0.5
+    asked = SampleRequested(batch="B-1", sample="S-R", stream="residue R-101", purpose="residue", context={"drawn_l": 0.5})
+    drawn = [SampleRequested(batch="B-1", sample=f"S-{k}", stream="R-101", purpose="leach-sample") for k in range(10)]
+    for entry in (asked, *drawn):
+        bench.give(entry)
+    bench.give(IcpResult(sample="S-R", batch="B-1", stream="residue R-101", purpose="residue", taken_utc=1, measured_utc=2, unit="kg/kg",
+                         values={"Fe": 0.68, "sample_kg": 0.06}, u={"sample_kg": 1e-4}, context={"drawn_l": 0.5}))  # fmt: skip
+    bench.answer("filtrate-released")
+    bench.run(70)
+    found = {each.material: each for each in bench.of(Charged)}
+    assert found["sample"].amount == pytest.approx(0.5 + 10 * 0.05)
+    assert found["sample_solids"].amount == pytest.approx(0.06 + 10 * 0.05 * 0.12)
+
+
+def test_the_cake_sample_was_drawn_after_the_scale_was_read(config: Config):
+    bench = Bench(config, "DROP", {"press.cake_weight": 20.0}, time=1.0)
+    bench.run(70)
+    bench.show("press.cake_weight", 98.0)
+    bench.run(30)
+    icp(bench, {"Fe": 0.67, "sample_kg": 0.39})
+    bench.run(3)
+    assert {each.material: each.amount for each in bench.of(Charged)} == {"cake": pytest.approx(77.61), "cake_sample": 0.39}
+
+
 def test_a_blow_that_was_held_blows_its_whole_time(config: Config):
     bench = Bench(config, "BLOW", time=1.0)
     bench.run(30)

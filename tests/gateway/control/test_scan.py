@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from devices.quality import BAD_NO_COMMUNICATION
+from gateway.control import decide
 from gateway.control.chain import BatchCreated, CommandReceived, IcpResult, InterlockChanged, LoopMode, Note, OutputChanged
 from gateway.control.command import Command
 from gateway.control.image import SECOND
@@ -186,6 +187,15 @@ def test_the_same_key_is_carried_out_once_also_across_a_restart():
     assert after.ask("output.set", "XV", key="k1", value=1) == ""
     after.run(5)
     assert ("XV", 1.0) not in after.sent
+
+
+def test_keys_are_remembered_in_a_bounded_number(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(decide, "KEYS", 3)
+    small = Small().started()
+    for k in range(6):
+        small.ask("output.set", "XV", key=f"k{k}", value=k % 2)
+    assert small.ask("output.set", "TV", key="k5", value=1) == "key 'k5' was used by Ann for output.set XV"
+    assert small.ask("output.set", "XV", key="k0", value=1) == ""  # long ago: a new command
 
 
 def test_a_key_that_was_used_for_something_else_is_refused():
