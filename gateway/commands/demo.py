@@ -18,6 +18,7 @@ from gateway.client import Client, Refused
 from gateway.commands.look import config_of
 from gateway.commands.outcome import outcome
 from gateway.commands.plant import SOCKET
+from gateway.commands.rehearse import lot_files
 from gateway.commands.screen import Screen
 from gateway.config.models import Config
 from gateway.protocol import tell
@@ -28,8 +29,12 @@ PATIENCE_S = 30.0
 
 def demo(given: argparse.Namespace) -> int:
     """Run the demo; 0 only when the batch is COMPLETE."""
+    elsewhere = lot_files(given)
     config = config_of(given.config)
     if config is None:
+        return 2
+    if elsewhere:
+        print(f"lagan demo: two processes read the configuration: put {elsewhere[0]} into its lots folder", file=sys.stderr)
         return 2
     data = given.data or Path(tempfile.mkdtemp(prefix="lagan-demo-"))
     data.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,10 +17,10 @@ from gateway.config.models import Config
 from gateway.paths import belfast_config
 
 
-def config_of(given: Path | None, variables: set[str] | None = None) -> Config | None:
-    """The configuration, or None with every fault on standard error."""
+def config_of(given: Path | None, variables: set[str] | None = None, lots: Sequence[Path] = ()) -> Config | None:
+    """The configuration, with lots that stand elsewhere, or None with every fault on standard error."""
     try:
-        return load(given or belfast_config(), variables)
+        return load(given or belfast_config(), variables, lots=lots)
     except ConfigFaults as error:
         show_faults(error.faults, Console(stderr=True))
         return None

@@ -38,5 +38,13 @@ def outcome(
         "journal_head": head,
         "record": record,
         "balance": balance,
-        "truth": {e: {k: row[k] for k in _KEYS} for e, row in truth.items()},
+        "truth": {element: _as_balanced(row) for element, row in truth.items()},
     }
+
+
+def _as_balanced(row: dict[str, float]) -> dict[str, float]:
+    """What the simulator knows of an element, in the terms of the balance: the heel is closing less opening, shares are of what was fed."""
+    heel = row["heel_kg"] - row["opening_heel_kg"]
+    out = row["liquor_kg"] + row["cake_kg"] + row["samples_kg"] + row["losses_kg"] + heel
+    fed = row["in_kg"] or 1.0
+    return {key: row[key] for key in _KEYS} | {"heel_kg": heel, "recovery": row["liquor_kg"] / fed, "closure": out / fed}

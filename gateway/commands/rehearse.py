@@ -13,15 +13,25 @@ import msgspec
 from gateway.commands.look import config_of
 from gateway.commands.outcome import outcome
 from gateway.commands.screen import Screen
+from gateway.paths import belfast_config
+
+
+def lot_files(given: argparse.Namespace) -> list[Path]:
+    """Where ``--lot`` names a file: the id it stands for in its place, and the file, unless the configuration has it already."""
+    path = Path(given.lot)
+    if path.suffix not in (".yaml", ".yml"):
+        return []
+    given.lot = path.stem
+    folder = (given.config or belfast_config()) / "lots"
+    return [] if path.resolve().parent == folder.resolve() else [path]
 
 
 def rehearse(given: argparse.Namespace) -> int:
     """Run the rehearsal; 0 only when the batch is COMPLETE."""
-    config = config_of(given.config)
+    lots = lot_files(given)
+    config = config_of(given.config, lots=lots)
     if config is None:
         return 2
-    if given.lot.endswith((".yaml", ".yml")):
-        given.lot = Path(given.lot).stem
     from gateway.history.recorder import Recorder
     from gateway.history.rows import History
     from gateway.plant import deadbands

@@ -10,7 +10,7 @@ Changes take effect at the next start: nothing here is called while the plant ru
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 
 from gateway.config.checks import check, check_at_last
@@ -40,15 +40,17 @@ MAX_FILES = 500
 Reader = Callable[[Path, str], tuple[Tree | None, list[Fault]]]
 
 
-def load(directory: Path, variables: Set[str] | None = None, *, reader: Reader = read) -> Config:
+def load(directory: Path, variables: Set[str] | None = None, *, reader: Reader = read, lots: Sequence[Path] = ()) -> Config:
     """The configuration in ``directory``. ``variables``: names the simulated world knows, where they are to be checked.
+
+    ``lots``: files of lots that stand elsewhere.
 
     ``reader`` turns one file into a tree; who loads again and again may keep the trees of files that did not change.
 
     Raises: ConfigFaults with everything that is wrong, each with file and line. While a file or a template cannot be read at
     all, what refers to its names is not judged.
     """
-    draft, faults = read_draft(directory, reader)
+    draft, faults = read_draft(directory, reader, lots)
     if not draft.incomplete:
         faults += check(draft, variables)
     if not faults:
@@ -58,7 +60,7 @@ def load(directory: Path, variables: Set[str] | None = None, *, reader: Reader =
     return draft.finish()
 
 
-def read_draft(directory: Path, reader: Reader = read) -> tuple[Draft, list[Fault]]:
+def read_draft(directory: Path, reader: Reader = read, lots: Sequence[Path] = ()) -> tuple[Draft, list[Fault]]:
     """Everything that can be read in ``directory``, and the faults of syntax and shape."""
     draft = Draft(directory.resolve().name)
     if not directory.is_dir():
@@ -68,6 +70,8 @@ def read_draft(directory: Path, reader: Reader = read) -> tuple[Draft, list[Faul
         files.file(name, sections)
     for folder, (section, key) in FOLDERS.items():
         files.folder(folder, section, key)
+    for path in lots:
+        files.named(path, str(path), *FOLDERS["lots"])
     files.strangers()
     draft.digest = files.digest.hexdigest()
     return draft, files.faults
@@ -85,8 +89,11 @@ class _Files:
         self.classes: dict[str, list[str]] = {}
 
     def tree(self, relative: str) -> Mapping | None:
-        """The mapping of one file, counted into the digest."""
-        path, name = self.directory / relative, f"{self.draft.root}/{relative}"
+        """The mapping of one file of the configuration."""
+        return self.mapping(self.directory / relative, f"{self.draft.root}/{relative}", relative)
+
+    def mapping(self, path: Path, name: str, relative: str) -> Mapping | None:
+        """The mapping of one file, called ``name`` in its faults, counted into the digest as ``relative``."""
         tree, faults = self.reader(path, name)
         self.faults += faults
         self.draft.spoiled |= {fault.place for fault in faults}
@@ -176,17 +183,19 @@ class _Files:
         if len(paths) > MAX_FILES:
             self.faults.append(Fault(Place(f"{self.draft.root}/{folder}", 1), section, f"{len(paths)} files, at most {MAX_FILES}"))
         for path in paths[:MAX_FILES]:
-            tree = self.tree(f"{folder}/{path.name}")
-            if tree is None:
-                self.draft.declared[section].add(path.stem)
-                continue
-            named = tree.get(naming)
-            name = named.value if isinstance(named, Scalar) and isinstance(named.value, str) else path.stem
-            if name != path.stem:
-                self.faults.append(
-                    Fault(tree.place, f"{section}.{name}.{naming}", f"{name!r} stands in {path.name}; name and file must agree")
-                )
-            self.entry(section, Scalar(name, tree.place), tree)
+            self.named(path, f"{self.draft.root}/{folder}/{path.name}", section, naming)
+
+    def named(self, path: Path, shown: str, section: str, naming: str) -> None:
+        """The one entry of a file, called by its naming key as the file is."""
+        tree = self.mapping(path, shown, f"{section}/{path.name}")
+        if tree is None:
+            self.draft.declared[section].add(path.stem)
+            return
+        named = tree.get(naming)
+        name = named.value if isinstance(named, Scalar) and isinstance(named.value, str) else path.stem
+        if name != path.stem:
+            self.faults.append(Fault(tree.place, f"{section}.{name}.{naming}", f"{name!r} stands in {path.name}; name and file must agree"))
+        self.entry(section, Scalar(name, tree.place), tree)
 
     def strangers(self) -> None:
         """A file that nobody reads is a mistake in its name."""

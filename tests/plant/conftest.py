@@ -47,16 +47,17 @@ class Scene:
         start: Now = START,
         line: Line | None = None,
         recipe: str = "SHORT",
+        unit: str = UNIT,
         formula: dict[str, float] | None = None,
     ) -> None:
         self.config = config
         self.journal = journal or MemoryJournal()
         self.rehearsal = Rehearsal(config, self.journal, seed=seed, start=start, line=line)
         self.scan = self.rehearsal.plant.scan
-        self.engine: Engine = self.scan.parts.units[UNIT]
+        self.engine: Engine = self.scan.parts.units[unit]
         world = self.rehearsal.line
         self.operator: Operator | None = Operator(
-            BATCH, recipe, LOT, UNIT, world.tip, world.begin_batch, FORMULA if formula is None else formula
+            BATCH, recipe, LOT, unit, world.tip, world.begin_batch, FORMULA if formula is None else formula
         )
         self.began = len(self.journal.rows)
 

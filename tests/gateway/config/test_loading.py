@@ -31,6 +31,26 @@ def test_the_belfast_line_loads_whole(belfast: Config):
     assert len(belfast.digest) == 64
 
 
+def test_a_lot_that_stands_elsewhere_is_read_beside_those_of_the_configuration(tmp_path: Path):
+    text = (belfast_config() / "lots" / "DNAL-2026-0147.yaml").read_text()
+    lot = tmp_path / "TRIAL-7.yaml"
+    lot.write_text(text.replace("lot: DNAL-2026-0147", "lot: TRIAL-7"))
+    found = load(belfast_config(), lots=[lot])
+    assert set(found.lots) == {"DNAL-2026-0147", "DNAL-2026-0152", "TRIAL-7"}
+    assert found.digest != load(belfast_config()).digest
+
+
+def test_a_lot_that_stands_elsewhere_is_judged_like_any_other_by_its_own_path(tmp_path: Path):
+    text = (belfast_config() / "lots" / "DNAL-2026-0147.yaml").read_text()
+    lot = tmp_path / "DNAL-2026-0147.yaml"
+    lot.write_text(text.replace("moisture: 0.012", "moisture: 1.2"))
+    with pytest.raises(ConfigFaults) as told:
+        load(belfast_config(), lots=[lot, tmp_path / "nothing.yaml"])
+    said = [str(fault) for fault in told.value.faults]
+    assert any(line.startswith(f"{lot}:") and "a second 'DNAL-2026-0147'" in line for line in said)
+    assert any(line.startswith(f"{tmp_path / 'nothing.yaml'}:") for line in said)
+
+
 def test_every_value_knows_its_line(belfast: Config):
     assert belfast.source["tags.TT-1021A.unit"] == belfast.source["tags.TT-1011A.unit"]
     file, line = belfast.source["interlocks.R-102.hydrogen_high.cause"].split(":")
