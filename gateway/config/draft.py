@@ -53,6 +53,7 @@ class Draft:
         self.lots: dict[str, Lot] = {}
         self.declared: dict[str, set[str]] = {section: set() for section in SECTIONS}
         self.places: dict[Path, Place] = {}
+        self.elsewhere: set[str] = set()        # lots from files outside the folder
         self.spoiled: set[Place] = set()        # lines whose value could not be read: the entry is left out
         self.doubtful: set[str] = set()         # names with a fault of their own: what hangs on them is not judged
         self.rows: set[str] = set()             # names of matrix rows and alarms before classes were written out

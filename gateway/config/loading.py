@@ -71,6 +71,7 @@ def read_draft(directory: Path, reader: Reader = read, lots: Sequence[Path] = ()
     for folder, (section, key) in FOLDERS.items():
         files.folder(folder, section, key)
     for path in lots:
+        draft.elsewhere.add(path.stem)
         files.named(path, str(path), *FOLDERS["lots"])
     files.strangers()
     draft.digest = files.digest.hexdigest()

@@ -76,7 +76,8 @@ def true_assays(draft: Draft) -> Iterator[Fault]:
                 yield draft.fault(
                     (*path, element), f"{fraction:g} is more than {BELIEVABLE:g} standard uncertainties from the assay {assay.fraction:g}"
                 )
-    for name in draft.lots.keys() - (simulation.true_assays.keys() if simulation else draft.lots.keys()):
+    known = simulation.true_assays.keys() if simulation else draft.lots.keys()
+    for name in draft.lots.keys() - known - draft.elsewhere:            # of a lot that stands elsewhere its papers are the truth
         yield draft.fault(("simulation", "true_assays"), f"lot {name} has no true assay")
 
 
