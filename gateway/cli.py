@@ -71,6 +71,11 @@ def _plant(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     sim.add_argument("--lockstep", type=Path, help=argparse.SUPPRESS)
     sim.add_argument("--from", dest="snapshot", type=Path, metavar="FILE", help="go on from a saved line (a pickle: only your own)")
     sim.set_defaults(run="plant:sim")
+    people = commands.add_parser("people", help="tell the people around a simulated line to break something, tip a lot, say the truth")
+    people.add_argument("socket", type=Path, help="the socket that `lagan sim --people` serves")
+    people.add_argument("word", choices=["set", "get", "tip", "begin", "truth", "devices"])
+    people.add_argument("about", nargs="*", metavar="NAME=VALUE", help="variable=K-301.trip value=1; lot=ID mass_kg=80; unit=R-101")
+    people.set_defaults(run="plant:people")
     for name, text in (
         ("demo", "simulated line and plant process as two processes over sockets, one batch to COMPLETE"),
         ("rehearse", "one batch on the stepped plant: no sockets, much faster than real time"),

@@ -161,8 +161,15 @@ class Simulation:
     async def _person(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while line := await reader.readline():
-                writer.write(msgspec.json.encode(self._hear(msgspec.json.decode(line))) + b"\n")
+                writer.write(msgspec.json.encode(self._answered(line)) + b"\n")
         writer.close()
+
+    def _answered(self, line: bytes) -> dict[str, Any]:
+        """The answer to one line; what cannot be understood is said, and moves nothing."""
+        try:
+            return self._hear(msgspec.json.decode(line, type=dict[str, Any]))
+        except (KeyError, ValueError, TypeError, msgspec.MsgspecError) as error:
+            return {"ok": False, "reason": f"{type(error).__name__}: {error}"}
 
     def _hear(self, word: dict[str, Any]) -> dict[str, Any]:
         """tip a lot | begin a batch's account | tell the truth | set or get a variable of the world | what the devices were commanded."""

@@ -8,9 +8,11 @@ import sys
 from typing import Any
 
 import msgspec
+from rich.console import Console
 
 from gateway.client import Client, Refused
 from gateway.commands.plant import SOCKET
+from gateway.commands.standing import show_status
 
 
 def start(given: argparse.Namespace) -> int:
@@ -81,6 +83,9 @@ def _ask(given: argparse.Namespace, what: str, target: str) -> int:
             body = await plant.ask(what, target)
         if given.json:
             print(msgspec.json.encode(body).decode())
+            return
+        if what == "status":
+            show_status(body, Console())
             return
         width = max(len(key) for key in body)
         for key, value in body.items():

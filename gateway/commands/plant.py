@@ -1,4 +1,4 @@
-"""run and sim: the plant process, and the simulated line."""
+"""run, sim and people: the plant process, the simulated line, and who stands around it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import contextlib
 import signal
 import sys
 
+import msgspec
 import structlog
 
 from gateway.commands.look import config_of
+from gateway.protocol import tell
 
 SOCKET = "plant.sock"
 
@@ -96,6 +98,18 @@ def sim(given: argparse.Namespace) -> int:
         print(f"lagan sim: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def people(given: argparse.Namespace) -> int:
+    """One word to the simulated people; prints their answer."""
+    body = dict(item.partition("=")[::2] for item in given.about)
+    try:
+        answer = asyncio.run(tell(given.socket, given.word, **body))
+    except (OSError, msgspec.DecodeError) as error:
+        print(f"lagan people: nobody answers at {given.socket}: {error}", file=sys.stderr)
+        return 1
+    print(msgspec.json.encode(answer).decode())
+    return 0 if answer.get("ok") else 1
 
 
 def _log_to_stderr() -> None:

@@ -10,17 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from gateway.commands.standing import SHOWN, figure
 from gateway.config.models import Config
 
-_SHOWN = (
-    ("temperature", "T", "degC", 1),
-    ("ph", "pH", "", 2),
-    ("orp", "ORP", "mV", 0),
-    ("level", "level", "%", 1),
-    ("acid_total", "acid", "L", 2),
-    ("lel", "H2", "%LEL", 1),
-    ("agitator_speed", "agitator", "rpm", 0),
-)
 EVERY_S = 0.25
 LINE_S = 10.0
 
@@ -67,7 +59,7 @@ class Screen:
         unit = status["units"].get(self.unit, {})
         steps = ", ".join(s["step"] for s in unit.get("steps", ())) or "-"
         values = unit.get("values", {})
-        figures = "  ".join(f"{label} {values[role]:.{digits}f} {eu}".rstrip() for role, label, eu, digits in _SHOWN if role in values)
+        figures = "  ".join(f"{label} {values[role]:.{digits}f} {eu}".rstrip() for role, label, eu, digits in SHOWN if role in values)
         return f"{hours:6.2f} h  x{speed:4.0f}  {unit.get('state', 'no batch'):10} {steps:10} {figures}"
 
     def _table(self, status: dict[str, Any]) -> Table:
@@ -83,8 +75,8 @@ class Screen:
         table.add_row("recipe, lot", f"{unit.get('recipe', '-')}, {unit.get('lot', '-')}")
         table.add_row("now", ", ".join(f"{s['step']} ({s['phase']}) {s['state']}" for s in unit.get("steps", ())) or "-")
         values = unit.get("values", {})
-        for role, label, eu, digits in _SHOWN:
-            table.add_row(label, f"{values[role]:.{digits}f} {eu}" if role in values else "not good")
+        for role, label, eu, digits in SHOWN:
+            table.add_row(label, f"{figure(values, role, digits)} {eu}")
         table.add_row("asks", "; ".join(unit.get("prompts", {}).values()) or "-")
         table.add_row("interlocks", ", ".join(status["interlocks"]) or "-")
         table.add_row("alarms", f"{len(status['alarms'])} standing or unacknowledged")
