@@ -53,6 +53,8 @@ def _look(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     devices = commands.add_parser("devices", help="list the instruments known, or print one's register table")
     devices.add_argument("name", nargs="?")
     devices.add_argument("--json", action="store_true")
+    devices.add_argument("--yaml", action="store_true", help="as an instrument file of the configuration")
+    devices.add_argument("--config", type=Path, help="folder of a configuration, for the instruments described there")
     devices.set_defaults(run="look:devices")
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from devices.instruments import PROFILES
 from devices.profile import Profile
 from devices.units import factor
 from gateway.batch.engine import Engine
@@ -146,7 +145,7 @@ class _Builder:
     def _talks(self) -> dict[str, list[Talk]]:
         links: dict[str, list[Talk]] = {}
         for name, device in self.config.devices.items():
-            profile = PROFILES[device.profile]
+            profile = self.config.profiles[device.profile]
             tags = {tag: model for tag, model in self.config.tags.items() if model.device == name}
             bindings = [self._binding(tag, model, profile) for tag, model in tags.items()]
             talk: Talk

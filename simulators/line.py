@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from devices.instruments import PROFILES
 from devices.instruments.icp_lads import STREAMS
 from devices.units import factor
 from gateway.config.models import Config, SenseModel, Tag
@@ -82,7 +81,7 @@ class Line:
         self.behaviours: dict[str, Behaviour] = {}
         self.demands: dict[str, dict[str, float]] = {}
         for name, device in config.devices.items():
-            profile = PROFILES[device.profile]
+            profile = config.profiles[device.profile]
             if profile.protocol != "modbus":
                 continue
             self.banks[name] = Bank(profile, device.unit_id, device.timeout_s, device.comm_loss)
@@ -163,7 +162,7 @@ class Line:
             return _line(tag.span)
         assert tag.device is not None
         assert tag.point is not None
-        point = PROFILES[self.config.devices[tag.device].profile].point(tag.point)
+        point = self.config.profiles[self.config.devices[tag.device].profile].point(tag.point)
         return factor(point.unit, tag.unit)
 
     def _period(self, tag: Tag) -> float:

@@ -10,8 +10,10 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
+from devices.instruments import PROFILES
 from gateway.config.describe import fault_list, show_faults, show_plant, summary
 from gateway.config.faults import ConfigFaults
+from gateway.config.instrument import as_yaml
 from gateway.config.loading import load
 from gateway.config.models import Config
 from gateway.paths import belfast_config
@@ -47,18 +49,25 @@ def check(given: argparse.Namespace) -> int:
 
 def devices(given: argparse.Namespace) -> int:
     """List the profiles, or print one register table."""
-    from devices.instruments import PROFILES
     from devices.render import profile_json, register_table
 
+    config = None if given.config is None else config_of(given.config)
+    if given.config is not None and config is None:
+        return 2
+    known = PROFILES if config is None else config.profiles
     if given.name is None:
-        for profile in PROFILES.values():
+        for profile in known.values():
             print(f"{profile.name:20} {profile.maker:16} {profile.model:28} {profile.protocol:7} {profile.verified}")
         return 0
-    if given.name not in PROFILES:
+    if given.name not in known:
         import difflib
 
-        near = difflib.get_close_matches(given.name, PROFILES, n=1)
+        near = difflib.get_close_matches(given.name, known, n=1)
         print(f"no instrument {given.name!r}{f'; nearest is {near[0]}' if near else ''}", file=sys.stderr)
         return 2
-    print(profile_json(PROFILES[given.name]).decode() if given.json else register_table(PROFILES[given.name]))
+    profile = known[given.name]
+    if given.yaml and profile.protocol != "modbus":
+        print(f"{given.name} is no Modbus instrument: only those are written as YAML", file=sys.stderr)
+        return 2
+    print(as_yaml(profile) if given.yaml else profile_json(profile).decode() if given.json else register_table(profile))
     return 0

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from devices.instruments import PROFILES
+from devices.profile import Profile
 from gateway.config.faults import Fault, Place, nearest, unknown
+from gateway.config.instrument import Instrument
 from gateway.config.models import (
     Alarm,
     Config,
@@ -31,6 +34,7 @@ Path = tuple[str, ...]
 SECTIONS: dict[str, type] = {
     "links": Link, "devices": Device, "tags": Tag, "derived": Derived, "units": Unit, "loops": Loop,
     "interlocks": Interlock, "alarms": Alarm, "recipes": Recipe, "lots": Lot,
+    "instruments": Instrument,
 }
 
 
@@ -51,6 +55,8 @@ class Draft:
         self.alarms: dict[str, Alarm] = {}
         self.recipes: dict[str, Recipe] = {}
         self.lots: dict[str, Lot] = {}
+        self.instruments: dict[str, Instrument] = {}
+        self.profiles: dict[str, Profile] = dict(PROFILES)      # those the program knows, and those described here
         self.declared: dict[str, set[str]] = {section: set() for section in SECTIONS}
         self.places: dict[Path, Place] = {}
         self.elsewhere: set[str] = set()        # lots from files outside the folder
@@ -103,9 +109,9 @@ class Draft:
         """The configuration, when nothing is wrong with the draft."""
         assert self.site is not None
         assert self.simulation is not None
-        sections: dict[str, Any] = {section: self.section(section) for section in SECTIONS}
+        sections: dict[str, Any] = {section: self.section(section) for section in SECTIONS if section != "instruments"}
         return Config.model_construct(
-            None, site=self.site, simulation=self.simulation, digest=self.digest,
+            None, site=self.site, simulation=self.simulation, digest=self.digest, profiles=self.profiles,
             source={".".join(path): str(place) for path, place in self.places.items()},
             **sections,
         )

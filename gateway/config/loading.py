@@ -17,7 +17,9 @@ from gateway.config.checks import check, check_at_last
 from gateway.config.draft import SECTIONS, Draft
 from gateway.config.expand import Entry, expand, for_each_unit
 from gateway.config.faults import ConfigFaults, Fault, Place
+from gateway.config.instrument import RegisterPoint, profile_of
 from gateway.config.models import Config, Simulation, Site
+from gateway.config.register_list import read_list
 from gateway.config.shape import shaped
 from gateway.config.yaml_source import Mapping, Scalar, Tree, read
 
@@ -32,7 +34,9 @@ FILES: dict[str, tuple[str, ...]] = {
     "alarms.yaml": ("alarms",),
     "simulation.yaml": ("simulation",),
 }
-FOLDERS: dict[str, tuple[str, str]] = {"recipes": ("recipes", "recipe"), "lots": ("lots", "lot")}  # section, naming key
+FOLDERS: dict[str, tuple[str, str]] = {       # section, naming key
+    "recipes": ("recipes", "recipe"), "lots": ("lots", "lot"), "instruments": ("instruments", "instrument"),
+}
 OPTIONAL = {"derived"}
 BY_CLASS = {"interlocks", "alarms"}
 MAX_FILES = 500
@@ -74,6 +78,7 @@ def read_draft(directory: Path, reader: Reader = read, lots: Sequence[Path] = ()
         draft.elsewhere.add(path.stem)
         files.named(path, str(path), *FOLDERS["lots"])
     files.strangers()
+    files.profiles()
     draft.digest = files.digest.hexdigest()
     return draft, files.faults
 
@@ -197,6 +202,29 @@ class _Files:
         if name != path.stem:
             self.faults.append(Fault(tree.place, f"{section}.{name}.{naming}", f"{name!r} stands in {path.name}; name and file must agree"))
         self.entry(section, Scalar(name, tree.place), tree)
+
+    def profiles(self) -> None:
+        """What each described instrument is, with the points of its register list."""
+        for name, described in self.draft.instruments.items():
+            listed = {} if described.registers is None else self.register_list(name, described.registers)
+            if listed is None:
+                continue
+            for twice in sorted(listed.keys() & described.points.keys()):
+                self.faults.append(self.draft.fault(("instruments", name, "points", twice), f"{twice} stands in {described.registers} too"))
+            self.draft.profiles.setdefault(name, profile_of(described, listed))
+
+    def register_list(self, name: str, file: str) -> dict[str, RegisterPoint] | None:
+        """The points of an instrument's register list; None when it cannot be read."""
+        path = self.directory / "instruments" / file
+        if path.parent != self.directory / "instruments":
+            self.faults.append(self.draft.fault(("instruments", name, "registers"), f"{file!r} is no name of a file beside this one"))
+            return None
+        listed, faults = read_list(path, f"{self.draft.root}/instruments/{file}")
+        self.faults += faults
+        if faults:
+            return None
+        self.digest.update(f"instruments/{file}".encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+        return listed
 
     def strangers(self) -> None:
         """A file that nobody reads is a mistake in its name."""

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from devices.profile import Profile
+
 
 class Model(BaseModel):
     """Closed and frozen: an unknown key is a fault, a value is never changed after loading."""
@@ -319,7 +321,12 @@ class Simulation(Model):
 
 
 class Config(Model):
-    """The whole plant. ``source``: key path -> "file:line" of every loaded value; ``digest``: SHA-256 of the files."""
+    """The whole plant. ``source``: key path -> "file:line" of every loaded value; ``digest``: SHA-256 of the files.
+
+    ``profiles``: every instrument that a device may be, those of the program and those described in the folder.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
     site: Site
     links: dict[Name, Link]
@@ -333,5 +340,6 @@ class Config(Model):
     recipes: dict[Name, Recipe]
     lots: dict[Name, Lot]
     simulation: Simulation
+    profiles: dict[str, Profile] = {}
     digest: str = ""
     source: dict[str, str] = {}

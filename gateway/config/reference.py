@@ -15,7 +15,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gateway.config import models
+from gateway.config import instrument, models
 from gateway.config.phases import BATCH_FIGURES, LOT_FIGURES, PHASES
 
 PAGES: tuple[tuple[str, str, tuple[type[BaseModel], ...]], ...] = (
@@ -26,6 +26,9 @@ PAGES: tuple[tuple[str, str, tuple[type[BaseModel], ...]], ...] = (
     ("loops.yaml", "loops:", (models.Loop, models.Limiter)),
     ("matrix.yaml", "interlocks:", (models.Interlock,)),
     ("alarms.yaml", "alarms:", (models.Alarm,)),
+    ("instruments/NAME.yaml", "instrument: NAME", (
+        instrument.Instrument, instrument.RegisterPoint, instrument.Status, instrument.Limits, instrument.Whole, instrument.Watchdog,
+        instrument.Identity, instrument.NodePoint)),
     ("recipes/NAME.yaml", "recipe: NAME", (models.Recipe, models.FormulaItem, models.Step)),
     ("lots/NAME.yaml", "lot: NAME", (models.Lot, models.Assay)),
     ("simulation.yaml", "simulation:", (models.Simulation, models.SenseModel)),

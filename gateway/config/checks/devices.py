@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from devices.instruments import PROFILES
 from devices.profile import Access, Profile
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
@@ -36,9 +35,10 @@ def devices_on_links(draft: Draft) -> Iterator[Fault]:
     for name, device in draft.devices.items():
         if not draft.exists("links", device.link):
             yield draft.unknown(("devices", name, "link"), device.link, draft.declared["links"], "link")
-        profile = PROFILES.get(device.profile)
+        profile = draft.profiles.get(device.profile)
         if profile is None:
-            yield draft.unknown(("devices", name, "profile"), device.profile, PROFILES, "profile")
+            if not draft.exists("instruments", device.profile):          # its description has faults of its own
+                yield draft.unknown(("devices", name, "profile"), device.profile, draft.profiles, "profile")
             continue
         link = draft.links.get(device.link)
         if link is not None and KIND[link.kind] != profile.protocol:
@@ -51,7 +51,7 @@ def unit_ids(draft: Draft) -> Iterator[Fault]:
     """Every Modbus device has a unit id of its own on its link; 0 is broadcast."""
     seen: dict[tuple[str, int], str] = {}
     for name, device in draft.devices.items():
-        profile = PROFILES.get(device.profile)
+        profile = draft.profiles.get(device.profile)
         if profile is None or profile.protocol != "modbus":
             continue
         if device.unit_id is None:
@@ -67,7 +67,7 @@ def unit_ids(draft: Draft) -> Iterator[Fault]:
 def watchdogs(draft: Draft) -> Iterator[Fault]:
     """timeout_s and comm_loss speak of a watchdog that the profile has, and of points that are written."""
     for name, device in draft.devices.items():
-        profile = PROFILES.get(device.profile)
+        profile = draft.profiles.get(device.profile)
         if profile is None:
             continue
         if device.timeout_s is not None and profile.watchdog is None:
@@ -90,7 +90,7 @@ def _comm_loss(draft: Draft, name: str, profile: Profile, point: str, action: st
 def watchdog_is_fed(draft: Draft) -> Iterator[Fault]:
     """A watchdog fed only by writes of one point needs an output on that point."""
     for name, device in draft.devices.items():
-        profile = PROFILES.get(device.profile)
+        profile = draft.profiles.get(device.profile)
         dog = profile.watchdog if profile else None
         outputs = {tag.point for tag in draft.tags.values() if tag.device == name and tag.output is not None}
         if dog is not None and dog.fed_by == "write" and outputs and dog.point not in outputs:

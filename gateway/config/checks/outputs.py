@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from devices.instruments import PROFILES
 from devices.profile import Access
 from gateway.config.checks.tags import profile_of, source_of
 from gateway.config.draft import Draft
@@ -97,7 +96,7 @@ def comm_loss(draft: Draft) -> Iterator[Fault]:
 def action_of(draft: Draft, tag: Tag) -> str | None:
     """The comm-loss action of the device on the point of a tag; None where it has none."""
     device = draft.devices.get(tag.device or "")
-    dog = PROFILES[device.profile].watchdog if device and device.profile in PROFILES else None
+    dog = draft.profiles[device.profile].watchdog if device and device.profile in draft.profiles else None
     if device is None or dog is None or tag.point is None:
         return None
     own = dog.actions.get(tag.point)
@@ -117,7 +116,7 @@ def _relay(draft: Draft, name: str, relay: str) -> Iterator[Fault]:
 def silence_s(draft: Draft, tag: Tag) -> float | None:
     """How long the device behind a tag bears silence before it acts."""
     device = draft.devices.get(tag.device or "")
-    dog = PROFILES[device.profile].watchdog if device and device.profile in PROFILES else None
+    dog = draft.profiles[device.profile].watchdog if device and device.profile in draft.profiles else None
     if device is None or dog is None:
         return None
     return device.timeout_s if device.timeout_s is not None else dog.timeout_s

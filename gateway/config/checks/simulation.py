@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from devices.instruments import PROFILES
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Simulation
@@ -16,7 +15,7 @@ def _simulated(draft: Draft, simulation: Simulation) -> Iterator[tuple[str, bool
     """(tag, whether it is an output) of everything behind a Modbus device that its own behaviour does not make."""
     for name, tag in draft.tags.items():
         device = draft.devices.get(tag.device or "")
-        profile = PROFILES.get(device.profile) if device else None
+        profile = draft.profiles.get(device.profile) if device else None
         if profile is not None and profile.protocol == "modbus" and name not in simulation.own:
             yield name, tag.output is not None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from devices.instruments import PROFILES
 from devices.profile import Access, Kind, Node, Point, Profile
 from devices.units import UNITS, factor
 from gateway.config.draft import Draft
@@ -20,7 +19,7 @@ Source = Point | Node
 def profile_of(draft: Draft, tag: Tag) -> Profile | None:
     """The profile behind a tag, when all of it is valid."""
     device = draft.devices.get(tag.device or "")
-    return PROFILES.get(device.profile) if device else None
+    return draft.profiles.get(device.profile) if device else None
 
 
 def source_of(draft: Draft, tag: Tag) -> Source | None:

@@ -1,0 +1,102 @@
+"""Described instruments: names that fit one another, registers that can be read, a source for all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from devices.codec import INTEGER_RANGES
+from devices.instruments import PROFILES
+from devices.modbus import plan
+from devices.profile import Access, Kind, Point, Profile, Table
+from devices.units import UNITS
+from gateway.config.draft import Draft
+from gateway.config.faults import Fault
+
+BITS = (Table.COIL, Table.DISCRETE)
+
+
+def new_names(draft: Draft) -> Iterator[Fault]:
+    """A description adds an instrument; it replaces none that the program knows, and it has something to read or write."""
+    for name, described in draft.instruments.items():
+        if name in PROFILES:
+            yield draft.fault(("instruments", name, "instrument"), f"{name!r} is an instrument that the program knows already")
+        profile = draft.profiles.get(name)
+        if profile is not None and not profile.points and not profile.nodes:
+            yield draft.fault(("instruments", name), "no points" if described.protocol == "modbus" else "no nodes")
+
+
+def points(draft: Draft) -> Iterator[Fault]:
+    """Every point can live where it is said to: its unit exists, bits are bits, registers carry what they hold."""
+    for name, profile in _described(draft):
+        for point in profile.points:
+            for key, what, allowed in _point(point):
+                yield draft.fault(("instruments", name, "points", point.name, key), what, allowed)
+        for node in profile.nodes:
+            if node.unit not in UNITS:
+                yield draft.unknown(("instruments", name, "nodes", node.name, "unit"), node.unit, UNITS, "unit")
+
+
+def _point(point: Point) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    bit_table = point.table in BITS
+    if point.unit not in UNITS:
+        yield "unit", f"unknown unit {point.unit!r}", ()
+    if point.address < 0:
+        yield "address", "0, but registers are counted from 1 here (base: 1)", ()
+    if point.address + point.width > 65536:
+        yield "address", f"{point.address} and {point.width} registers from there: beyond 65535", ()
+    if bit_table != (point.kind is Kind.BIT) and (bit_table or point.bit is None):
+        yield "kind", f"a {point.table} carries {'a bit' if bit_table else 'registers'}, not {point.kind}", ("bit",) if bit_table else ()
+    if point.bit is not None and bit_table:
+        yield "bit", f"a {point.table} is a bit already", ()
+    if point.kind is Kind.ASCII and point.length is None:
+        yield "length", "is missing: a text has a number of registers", ()
+    if point.scale == 0:
+        yield "scale", "0 makes every value the same", ()
+    if point.low is not None and point.high is not None and point.low >= point.high:
+        yield "low", f"{point.low:g}..{point.high:g} is inverted", ()
+    if point.access is not Access.READ and point.table in (Table.DISCRETE, Table.INPUT):
+        yield "access", f"the {point.table} table is read only", ("r",)
+
+
+def references(draft: Draft) -> Iterator[Fault]:
+    """What a point, a watchdog or an identity names is a point of the same instrument, and of the right kind."""
+    for name, profile in _described(draft):
+        known = {point.name: point for point in profile.points}
+        here = ("instruments", name)
+        for point in profile.points:
+            for i, rule in enumerate(point.statuses):
+                path = (*here, "points", point.name, "statuses", str(i), "point")
+                if rule.point not in known:
+                    yield draft.unknown(path, rule.point, known, "point")
+                elif known[rule.point].kind is not Kind.BIT and known[rule.point].kind not in INTEGER_RANGES:
+                    yield draft.fault(path, f"{rule.point} is {known[rule.point].kind}; a status is a whole number or a bit")
+            if point.feedback is not None and point.feedback not in known:
+                yield draft.unknown((*here, "points", point.name, "feedback"), point.feedback, known, "point")
+        dog = profile.watchdog
+        for point_name in () if dog is None else (*dog.actions, *dog.presets, *([dog.point] if dog.point else [])):
+            if point_name not in known:
+                yield draft.unknown((*here, "watchdog"), point_name, known, "point")
+            elif known[point_name].access is Access.READ:
+                yield draft.fault((*here, "watchdog"), f"{point_name} is only read; a comm-loss action belongs to a written point")
+        if profile.identity is not None and profile.identity[0] not in known:
+            yield draft.unknown((*here, "identity", "point"), profile.identity[0], known, "point")
+
+
+def readable(draft: Draft) -> Iterator[Fault]:
+    """All of it can be asked of the device in reads that it answers."""
+    for name, profile in _described(draft):
+        wanted = [p for p in profile.points if p.access is not Access.WRITE and p.kind is not Kind.ASCII]
+        if any(rule.point not in {p.name for p in profile.points} for p in wanted for rule in p.statuses):
+            continue                            # told above
+        try:
+            for block in plan(profile, wanted):
+                block.compile()
+        except ValueError as why:
+            yield draft.fault(("instruments", name), str(why))
+
+
+def _described(draft: Draft) -> Iterator[tuple[str, Profile]]:
+    return ((name, draft.profiles[name]) for name in draft.instruments if name in draft.profiles and name not in PROFILES)
+
+
+CHECKS = (new_names, points, references, readable)
