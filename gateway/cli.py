@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+KINDS = ["float32", "float64", "int16", "int32", "int64", "uint16", "uint32", "uint64"]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
@@ -34,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     _plant(commands)
     _operate(commands)
     _records(commands)
+    _commission(commands)
     return parser
 
 
@@ -182,6 +185,45 @@ def _records(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     verify.add_argument("directory", type=Path)
     verify.add_argument("--json", action="store_true")
     verify.set_defaults(run="records:verify")
+
+
+def _commission(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    modbus = commands.add_parser("modbus", help="commissioning: scan, identify, read, write, map, decode Modbus TCP")
+    verbs = modbus.add_subparsers(metavar="VERB", required=True)
+    scan = verbs.add_parser("scan", help="which units answer at an address")
+    scan.add_argument("address", metavar="HOST[:PORT]")
+    scan.add_argument("--units", default="1-32", help="range of unit ids (default: 1-32)")
+    scan.add_argument("--json", action="store_true")
+    identify = verbs.add_parser("identify", help="what a device says of itself (function 43/14)")
+    read = verbs.add_parser("read", help="read registers or bits and show what they may mean")
+    write = verbs.add_parser("write", help="write registers or coils; a dry run unless --yes")
+    found = verbs.add_parser("map", help="find which registers answer")
+    for made in (identify, read, write, found):
+        made.add_argument("target", metavar="TARGET", help="HOST[:PORT]/UNIT, or a device of the configuration")
+        _config_option(made)
+    for made, tables in ((read, ["coil", "discrete", "holding", "input"]), (write, ["coil", "holding"]), (found, ["holding", "input"])):
+        made.add_argument("table", choices=tables)
+        made.add_argument("first", type=int, metavar="ADDRESS", help="zero-based, as on the wire")
+    read.add_argument("count", type=int, nargs="?", default=1)
+    write.add_argument("values", type=float, nargs="+", metavar="VALUE")
+    write.add_argument("--as", dest="kind", default="uint16", help="kind of the values (default: uint16)", choices=KINDS)
+    write.add_argument("--order", default="ABCD", choices=["ABCD", "CDAB", "BADC", "DCBA"])
+    write.add_argument("--multiple", action="store_true", help="function 16 also for one register")
+    write.add_argument("--yes", action="store_true", help="really send it")
+    found.add_argument("last", type=int, metavar="LAST")
+    found.add_argument("--draft", metavar="NAME", help="print an instrument file to begin from")
+    probe = commands.add_parser("probe", help="commissioning: prove every point of a device's profile against the device itself")
+    probe.add_argument("device", help="a Modbus device of the configuration")
+    probe.add_argument("--expect", action="append", default=[], metavar="POINT=VALUE", help="what the device's own display shows")
+    probe.add_argument("--timeout-ms", type=int, default=500)
+    probe.add_argument("--json", action="store_true")
+    _config_option(probe)
+    probe.set_defaults(run="probe:run")
+    decode = verbs.add_parser("decode", help="what registers in hexadecimal may mean, without a device")
+    decode.add_argument("hex", nargs="+")
+    for verb, made in (("scan", scan), ("identify", identify), ("read", read), ("write", write), ("map", found), ("decode", decode)):
+        made.add_argument("--timeout-ms", type=int, default=500, help="of each question (default: 500)")
+        made.set_defaults(run="modbus:run", verb=verb)
 
 
 if __name__ == "__main__":

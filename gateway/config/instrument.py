@@ -223,7 +223,8 @@ def as_yaml(profile: facts.Profile) -> str:
     """A Modbus profile as the text of an instrument file."""
     out = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style, yaml.width, yaml.sort_base_mapping_type_on_output = None, 150, False
+    yaml.default_flow_style, yaml.width = None, 150
+    yaml.sort_base_mapping_type_on_output = False  # pyright: ignore[reportAttributeAccessIssue]    # annotated as None there
     yaml.dump(described(profile), out)
     return out.getvalue()
 

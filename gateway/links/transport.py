@@ -85,6 +85,19 @@ def frame_of(request: Read | Write) -> bytes:
     return _FRAMER.buildFrame(pdu)
 
 
+def frame(pdu: ModbusPDU) -> bytes:
+    """Any PDU on the wire, with transaction 0."""
+    return _FRAMER.buildFrame(pdu)
+
+
+def decoded(pdu: bytes) -> ModbusPDU | None:
+    """A PDU (function and data) decoded; None when it makes no sense."""
+    try:
+        return _DECODER.decode(pdu)
+    except Exception:                           # the library raises whatever its parser stumbles over
+        return None
+
+
 def reply_of(request: Read | Write, sent: bytes, pdu: bytes) -> Reply:
     """The reply in an answer (function and data) to a frame that was sent: checked for function, count and echo.
 
