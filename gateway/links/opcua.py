@@ -50,7 +50,7 @@ class OpcUaLink:
         polled: bool = False,
         read_only: bool = False,
         backoff_s: tuple[float, ...] = BACKOFF_S,
-        seed: int | None = None,
+        seed: int | str | None = None,
     ) -> None:
         security.check()
         self.name, self.url, self.conversation = name, url, conversation
