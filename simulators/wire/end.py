@@ -126,7 +126,7 @@ class End(asyncio.Transport):
     def _hand_over(self, data: bytes) -> int:
         protocol: Any = self._protocol         # pymodbus's is a bare BaseProtocol with the right methods
         if isinstance(protocol, asyncio.BufferedProtocol):
-            buffer = protocol.get_buffer(-1)
+            buffer: Any = protocol.get_buffer(-1)
             size = min(len(buffer), len(data))
             if not size:
                 raise RuntimeError("get_buffer() returned an empty buffer")

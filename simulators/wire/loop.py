@@ -83,8 +83,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     @property
     def elapsed_s(self) -> float:
-        """Virtual seconds since the beginning."""
-        return self._now - START_S
+        """Virtual seconds since the beginning, to the nanosecond."""
+        return round(self._now - START_S, 9)
+
+    def grace(self, by_s: float) -> None:
+        """The run is over: what is left may still end in so many seconds, and what it raises is not told."""
+        self.broken, self.limit_s, self._passes = None, self.elapsed_s + by_s, 0
+        self.set_exception_handler(lambda *_: None)
 
     def pass_on(self) -> None:
         """Another pass at the same instant. Raises Standstill when there were too many."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from simulators.wire.cable import Cable, Connection
 from simulators.wire.end import End, NoSocket
-from simulators.wire.lane import Flow
+from simulators.wire.lane import Flow, Lane
 from simulators.wire.loop import VirtualLoop
 from simulators.wire.trace import Trace
 
@@ -35,6 +35,10 @@ class Network:
         self._client_port = itertools.count(_FIRST_CLIENT_PORT)
         self._server_port = itertools.count(_FIRST_SERVER_PORT)
         loop.network = self
+
+    async def lapse(self, seconds: float) -> None:
+        """Let so many virtual seconds pass."""
+        await asyncio.sleep(seconds)
 
     def cable(self, port: int, host: str = LOOPBACK) -> Cable:
         """The cable to an address; it lies there before anybody listens or calls."""
@@ -62,11 +66,11 @@ class Network:
         who = f"{cable.name} #{cable.calls}"
         self._note(who, "call")
         if cable.answer == "void" or cable.to_server.lost or cable.to_client.lost:
-            await asyncio.sleep(GIVEN_UP_S)
+            await self.lapse(GIVEN_UP_S)
             raise TimeoutError(errno.ETIMEDOUT, f"Connect call failed {(host, port)!r}")
-        await self._way(cable.to_server.arrival_s(self.loop.time()))
+        await self._arrive(cable.to_server)
         listener = self._who_listens(_address(host, port))
-        await self._way(cable.to_client.arrival_s(self.loop.time()))
+        await self._arrive(cable.to_client)
         if cable.answer == "refuse" or listener is None:
             self._note(who, "refused")
             raise ConnectionRefusedError(errno.ECONNREFUSED, f"Connect call failed {(host, port)!r}")
@@ -103,8 +107,9 @@ class Network:
             raise
         return connection.client, protocol
 
-    async def _way(self, until_s: float) -> None:
-        await asyncio.sleep(until_s - self.loop.time())
+    async def _arrive(self, lane: Lane) -> None:
+        now = self.loop.time()
+        await self.lapse(lane.arrival_s(now) - now)
 
     def _who_listens(self, address: Address) -> Listener | None:
         for host in (address[0], *_ANY):

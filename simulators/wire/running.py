@@ -37,7 +37,8 @@ def run(main: Callable[[Network], Coroutine[Any, Any, _T]], *, seed: int = 0, li
             finally:
                 _sweep(loop)
     except BaseException as error:
-        error.add_note(f"seed {seed}, {loop.elapsed_s:.6f} s; the last of {network.trace.count} events on the wire:\n{network.trace.tail()}")
+        trace = network.trace
+        error.add_note(f"seed {seed}, {loop.elapsed_s:.6f} s; the last of {trace.count} events on the wire:\n{trace.tail()}")
         raise
     finally:
         loop.close()
@@ -46,7 +47,7 @@ def run(main: Callable[[Network], Coroutine[Any, Any, _T]], *, seed: int = 0, li
 def _settle(loop: VirtualLoop, network: Network) -> None:
     """Let what was closed be gone, then look at what is left. Raises Leak, Unhandled."""
     loop.limit_s = max(loop.limit_s, loop.elapsed_s + SETTLE_S)
-    loop.run_until_complete(asyncio.sleep(SETTLE_S))
+    loop.run_until_complete(network.lapse(SETTLE_S))
     if loop.broken is not None:
         raise loop.broken
     left = [loop.waiting()] if asyncio.all_tasks(loop) else []
@@ -58,9 +59,7 @@ def _settle(loop: VirtualLoop, network: Network) -> None:
 
 def _sweep(loop: VirtualLoop) -> None:
     """Cancel what is left, so that nothing outlives the run; its own errors were reported or come from being cancelled."""
-    loop.broken = None
-    loop.limit_s = loop.elapsed_s + GRACE_S
-    loop.set_exception_handler(lambda *_: None)
+    loop.grace(GRACE_S)
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()
