@@ -30,8 +30,8 @@ class Connection:
 
 
 class Cable:
-    """See the module. ``answer``: what a call finds: "accept", "refuse", "void" (nobody answers, the caller's timeout
-    ends it) or "hang up" (accepted and closed at once). A listener that is not there refuses.
+    """See the module. ``answer``: what a call finds: "accept", "refuse", "void" (nobody answers; the call is repeated until
+    the caller's timeout) or "hang up" (accepted and closed at once). A listener that is not there refuses.
     """
 
     __slots__ = ("answer", "calls", "connections", "name", "to_client", "to_server")

@@ -18,7 +18,7 @@ from simulators.wire.loop import VirtualLoop
 from simulators.wire.trace import Trace
 
 LOOPBACK = "127.0.0.1"
-GIVEN_UP_S = 127.0              # after six repeated SYN Linux gives a call up (tcp_syn_retries)
+SYN_AGAIN_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)       # Linux repeats a call six times and gives up after 127 s
 _ANY = ("", "0.0.0.0", "::")
 _FIRST_CLIENT_PORT, _FIRST_SERVER_PORT = 49_152, 20_000
 Address = tuple[str, int]
@@ -65,9 +65,7 @@ class Network:
         cable.calls += 1
         who = f"{cable.name} #{cable.calls}"
         self._note(who, "call")
-        if cable.answer == "void" or cable.to_server.lost or cable.to_client.lost:
-            await self.lapse(GIVEN_UP_S)
-            raise TimeoutError(errno.ETIMEDOUT, f"Connect call failed {(host, port)!r}")
+        await self._heard(cable, (host, port))
         await self._arrive(cable.to_server)
         listener = self._who_listens(_address(host, port))
         await self._arrive(cable.to_client)
@@ -106,6 +104,14 @@ class Network:
             connection.client.close()
             raise
         return connection.client, protocol
+
+    async def _heard(self, cable: Cable, address: Address) -> None:
+        """Until a call comes through. Raises TimeoutError when none does for as long as Linux tries."""
+        for pause_s in SYN_AGAIN_S:
+            if cable.answer != "void" and not cable.to_server.lost and not cable.to_client.lost:
+                return
+            await self.lapse(pause_s)
+        raise TimeoutError(errno.ETIMEDOUT, f"Connect call failed {address!r}")
 
     async def _arrive(self, lane: Lane) -> None:
         now = self.loop.time()

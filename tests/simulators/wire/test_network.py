@@ -52,6 +52,19 @@ def test_a_call_into_the_void_hangs_until_the_callers_timeout_or_the_kernels():
     assert run(main) == (3.0, 127.0)
 
 
+def test_a_call_that_is_repeated_comes_through_when_the_cable_is_plugged_in():
+    async def main(net: Network) -> float:
+        server = await net.loop.create_server(Noting, "127.0.0.1", PORT)
+        net.cable(PORT).set(lost=True)
+        net.loop.call_later(4, lambda: net.cable(PORT).set(lost=False))
+        protocol = await call(net)
+        server.close()
+        protocol.transport.close()
+        return net.loop.elapsed_s
+
+    assert run(main) == 7.0, "after 1, 3 and 7 s"
+
+
 def test_accepted_and_hung_up_on():
     async def main(net: Network) -> list[str]:
         server = await net.loop.create_server(Noting, "127.0.0.1", PORT)
