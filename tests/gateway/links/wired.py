@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import struct
-import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TypeVar
@@ -75,7 +74,7 @@ class Wired:
         self.cable.to_server.tap = self._note
         self.asked: list[tuple[float, bytes]] = []
         self.banks = {unit: bank_of(unit) for unit in range(1, units + 1)}
-        self.servers = ModbusServers({port: self.banks}, time.monotonic_ns)     # type: ignore[arg-type]
+        self.servers = ModbusServers({port: self.banks}, lambda: self.clock.now().mono)     # type: ignore[arg-type]
         self.devices = [Watched(unit, self.seconds) for unit in self.banks]
         self.device, self.bank = self.devices[0], self.banks[1]
         self.clock = Clock()

@@ -128,7 +128,7 @@ def test_nothing_left_to_happen_is_a_deadlock_that_names_who_waits():
     async def forever(net: Network) -> None:
         await asyncio.Event().wait()
 
-    with pytest.raises(Deadlock, match=r"nothing can happen any more at 0\.0.*\n.*waits at .*locks\.py"):
+    with pytest.raises(Deadlock, match=r"nothing can happen any more at 0\.0.*\n.*main\) waits at .*test_loop\.py"):
         run(forever)
 
 
