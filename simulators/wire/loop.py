@@ -141,14 +141,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     # --- connections ---------------------------------------------------------------------------------------------
     async def create_connection(self, protocol_factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
-        """Through the network in memory. Raises OSError as a socket would, NotImplementedError for TLS and given sockets."""
+        """Through the network in memory. Raises OSError as a socket would, ValueError for TLS and given sockets."""
         _refuse(options)
         return await self.network.connect(protocol_factory, host, port, options.get("local_addr"))
 
     async def create_server(  # type: ignore[override]
         self, protocol_factory: Any, host: Any = None, port: Any = None, *, start_serving: bool = True, **options: Any
     ) -> asyncio.AbstractServer:
-        """On the network in memory. Raises OSError when the address is taken, NotImplementedError for TLS and given sockets."""
+        """On the network in memory. Raises OSError when the address is taken, ValueError for TLS and given sockets."""
         _refuse(options)
         server = self.network.listener(protocol_factory, host, port)
         if start_serving:
@@ -163,7 +163,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def _refuse(options: dict[str, Any]) -> None:
     for name in ("ssl", "sock"):
         if options.get(name) is not None:
-            raise NotImplementedError(f"the wire rehearsal carries no connection with {name}=")
+            raise ValueError(f"the wire rehearsal carries no connection with {name}=")
 
 
 def _unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

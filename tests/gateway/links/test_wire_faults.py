@@ -21,6 +21,7 @@ from devices.quality import (
     is_bad,
     is_good,
 )
+from gateway.links.modbus import BACKOFF_S, CONNECT_S, TRIES_BEFORE_LOST
 from simulators.wire import Network, run
 from tests.gateway.links.peer import COUNT, RATE, VALVE
 from tests.gateway.links.wired import BAD_AT_ONCE_S, PORT, TIMEOUT_S, Tap, Watched, Wired, live, reframed, refusing
@@ -75,7 +76,7 @@ def test_a_refused_device_is_reported_at_the_third_try_and_the_others_start():
             return failures, at, at + await up.good(2)
 
     failures, at, other_good_at = run(main)
-    assert failures == 3
+    assert failures == TRIES_BEFORE_LOST == 3
     assert at < 1
     assert other_good_at <= 1.0
 
@@ -121,9 +122,10 @@ def test_a_call_into_the_void_ends_after_3_s_and_holds_nobody_up():
             return gaps, reported, await lost.good(10)
 
     gaps, reported, good_s = run(main)
-    assert all(3.0 <= gap <= 3.0 + 4.0 for gap in gaps)
-    assert reported <= 3 * 3.0 + 0.5
-    assert good_s <= 3.0 + BACK_S
+    assert CONNECT_S <= 3.0
+    assert all(CONNECT_S <= gap <= CONNECT_S + BACKOFF_S[1] for gap in gaps)
+    assert reported <= TRIES_BEFORE_LOST * CONNECT_S + 0.5
+    assert good_s <= CONNECT_S + BACK_S
 
 
 @pytest.mark.fault("M29")

@@ -83,10 +83,9 @@ class WiredOpcUa:
         return OpcUaServer(self.device, lambda: self.clock.now().mono, port=PORT, **options)
 
     @property
-    def session(self) -> Any:
-        """What asyncua knows of the one session on the server's side."""
-        (session,) = self.server._server.iserver._sessions.values() if hasattr(self.server._server.iserver, "_sessions") else ()
-        return session
+    def inside(self) -> Any:
+        """The server as asyncua knows it."""
+        return self.server._server.iserver
 
     async def __aenter__(self) -> WiredOpcUa:
         if self.serve:

@@ -128,7 +128,7 @@ def test_nothing_left_to_happen_is_a_deadlock_that_names_who_waits():
     async def forever(net: Network) -> None:
         await asyncio.Event().wait()
 
-    with pytest.raises(Deadlock, match=r"nothing can happen any more at 0\.0.*\n.*main\) waits at .*test_loop\.py"):
+    with pytest.raises(Deadlock, match=r"nothing can happen any more at 0\.0.*\n.*forever\) waits at .*test_loop\.py"):
         run(forever)
 
 
@@ -200,9 +200,9 @@ def test_an_exception_of_a_task_that_nobody_awaits_ends_the_run():
 
 def test_tls_is_refused_rather_than_pretended():
     async def main(net: Network) -> None:
-        with pytest.raises(NotImplementedError, match="ssl="):
+        with pytest.raises(ValueError, match="ssl="):
             await net.loop.create_connection(asyncio.Protocol, "127.0.0.1", 1, ssl=True)
-        with pytest.raises(NotImplementedError, match="sock="):
+        with pytest.raises(ValueError, match="sock="):
             await net.loop.create_server(asyncio.Protocol, sock=object())  # type: ignore[call-overload]
 
     run(main)

@@ -27,7 +27,7 @@ def test_a_task_left_behind_is_a_leak_that_names_it():
         task = asyncio.create_task(net.lapse(1e5), name="poller")
         assert not task.done()
 
-    with pytest.raises(Leak, match="poller waits at"):
+    with pytest.raises(Leak, match=r"poller \(Network\.lapse\) waits at"):
         run(main)
 
 
