@@ -112,6 +112,11 @@ class WiredOpcUa:
         """Seconds until every tag is Good."""
         return await self.talk.turned(lambda: is_good(self.talk.quality), within_s)
 
+    async def show(self, name: str, value: float) -> None:
+        """The device shows another value, true now."""
+        node, kind = self.server._shown[name]
+        await self.server._write(node, kind, value, 0, self.clock.now().utc)
+
     async def start_by_hand(self) -> None:
         """Somebody starts a run at the instrument: its state becomes Running (5)."""
         self.device.start_program("LIQUOR", {"Stream": "3"}, "", "by-hand", ({"SampleId": "by-hand"},), self.clock.now().mono)
