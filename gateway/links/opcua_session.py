@@ -49,7 +49,7 @@ logging.getLogger("asyncua.common").setLevel(logging.ERROR)
 
 SESSION_TIMEOUT_MS = 60_000
 KEEP_ALIVES = 2                 # so many keep-alive periods without a word: the server no longer serves the subscription
-_LAST_NUMBER = 0xFFFFFFFF       # of a notification; the next is 1
+_NUMBERS = 0xFFFFFFFF           # that notifications have: after the last comes 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -90,8 +90,8 @@ class _Numbered(Subscription):
             self._counted, self._next = publish_result.SubscriptionId, 1
         message = publish_result.NotificationMessage
         number = int(message.SequenceNumber) or self._next          # some servers number no keep-alive
-        skipped = (number - self._next) % _LAST_NUMBER
-        self._next = number % _LAST_NUMBER + 1 if message.NotificationData else number
+        skipped = (number - self._next) % _NUMBERS
+        self._next = number + 1 if message.NotificationData else number
         await super().publish_callback(publish_result)
         if skipped:
             self._missed(skipped)

@@ -128,7 +128,7 @@ class Flow:
             return
         for piece in lane.pieces(data):
             self._queue_up(arrival, piece, True)
-            arrival += lane.gap_s
+            self._last_s = arrival = arrival + lane.gap_s
 
     def _arrival(self) -> float:
         return max(self.lane.arrival_s(self._loop.time()), self._last_s)

@@ -67,6 +67,7 @@ def test_a_server_that_says_nothing_is_bad_within_3_s_and_good_within_6_s_of_its
             wired.cable.set(lost=True)
         bad_s = await bad(wired, 10)
         await wired.net.lapse(now + 40 - wired.net.loop.time())
+        assert [connection for connection in wired.cable.connections if not connection.client.gone] == [], "no socket is forgotten"
         wired.cable.set(lost=False)
         return bad_s, await wired.good()
 

@@ -73,6 +73,12 @@ def test_a_cut_gives_every_byte_alone_and_drips_it():
     assert at_of(there) == [0.0, 0.06, 0.12, 0.18]
 
 
+def test_what_is_written_meanwhile_drips_behind_it():
+    there = received({0.0: b"ab", 0.01: b"cd"}, cut=(1, 1), gap_s=0.1)
+    assert there.got == [b"a", b"b", b"c", b"d"]
+    assert at_of(there) == [0.0, 0.1, 0.2, 0.3]
+
+
 def test_pieces_stay_apart_even_without_a_gap():
     assert received({0.0: b"abcd"}, cut=(1, 1)).got == [b"a", b"b", b"c", b"d"]
 
