@@ -19,6 +19,7 @@ class Noting(asyncio.Protocol):
         self.got: list[bytes] = []
         self.transport: Any = None
         self.error: Exception | None = None
+        self.over = asyncio.Event()
 
     def _note(self, what: str) -> None:
         self.log.append((round(asyncio.get_running_loop().time() - 1000.0, 9), what))
@@ -44,6 +45,7 @@ class Noting(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.error = exc
         self._note("lost")
+        self.over.set()
 
     @property
     def events(self) -> list[str]:
@@ -64,10 +66,11 @@ class Reading(asyncio.BufferedProtocol):
         self.got.append(bytes(self.buffer[:nbytes]))
 
 
-async def pair(net: Network, client: Any = None, server: Any = None) -> tuple[Any, Any]:
-    """A client and a server protocol, connected. The listener is gone again."""
+async def pair(net: Network | None, client: Any = None, server: Any = None) -> tuple[Any, Any]:
+    """A client and a server protocol, connected; without a network on the running loop's own. The listener is gone again."""
+    loop, port = (net.loop, PORT) if net is not None else (asyncio.get_running_loop(), 0)
     there, here = server or Noting(), client or Noting()
-    listener = await net.loop.create_server(lambda: there, "127.0.0.1", PORT)
-    await net.loop.create_connection(lambda: here, "127.0.0.1", PORT)
+    listener = await loop.create_server(lambda: there, "127.0.0.1", port)
+    await loop.create_connection(lambda: here, *listener.sockets[0].getsockname())  # type: ignore[attr-defined]
     listener.close()
     return here, there

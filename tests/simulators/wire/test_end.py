@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 
 import pytest
 
@@ -217,3 +218,72 @@ def test_streams_talk_over_it():
         return answers
 
     assert run(main) == b"HELLO\nWORLD\n"
+
+
+# --- the same as over loopback ---------------------------------------------------------------------------------------
+class Polite(Noting):
+    """Answers a FIN with a last word and closes."""
+
+    def __init__(self) -> None:
+        super().__init__(keep_open=True)
+
+    def eof_received(self) -> bool:
+        super().eof_received()
+        self.transport.write(b"goodbye")
+        self.transport.close()
+        return True
+
+
+class Curt(Noting):
+    """Closes on the first word."""
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self.transport.close()
+
+
+def say_and_close(here: Noting) -> None:
+    here.transport.write(b"hello")
+    here.transport.close()
+    here.transport.write(b"too late")
+
+
+def say_and_fin(here: Noting) -> None:
+    here.transport.write(b"hello")
+    here.transport.write_eof()
+    here.transport.write_eof()
+
+
+def say_and_abort(here: Noting) -> None:
+    here.transport.write(b"hello")
+    here.transport.abort()
+    here.transport.close()
+
+
+def reset(here: Noting) -> None:
+    here.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    here.transport.abort()
+
+
+def say(here: Noting) -> None:
+    here.transport.write(b"hello")
+
+
+@pytest.mark.parametrize("server", [Noting, Polite, Curt])
+@pytest.mark.parametrize("act", [say_and_close, say_and_fin, say_and_abort, reset, say])
+def test_both_ends_hear_the_same_as_over_loopback(act: Callable[[Noting], None], server: type[Noting]):
+    if (act, server) in ((say, Noting), (say, Polite)):
+        server = Curt                           # somebody has to end it
+
+    async def main(net: Network | None) -> tuple[list[object], ...]:
+        here, there = await pair(net, server=server())
+        act(here)
+        async with asyncio.timeout(10):
+            await here.over.wait()
+            await there.over.wait()
+        return tuple([*end.events, type(end.error)] for end in (here, there))
+
+    async def over_loopback() -> tuple[list[object], ...]:
+        return await main(None)
+
+    assert run(main) == asyncio.run(over_loopback())
