@@ -8,48 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import socket
-import struct
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simulators.wire.lane import WINDOW, Flow, Signal
+from simulators.wire.nosocket import NoSocket
 
 if TYPE_CHECKING:
     from simulators.wire.loop import VirtualLoop
 
 HIGH_WATER = 64 * 1024
-_NO_LINGER = struct.pack("ii", 1, 0)
-
-
-class NoSocket:
-    """What asks a transport for its socket gets this: names and options, no descriptor."""
-
-    family, type = socket.AF_INET, socket.SOCK_STREAM
-
-    def __init__(self, name: tuple[str, int], peer: tuple[str, int] | None = None) -> None:
-        self.resets = False             # SO_LINGER 0: closing sends RST instead of FIN
-        self._name, self._peer = name, peer
-
-    def getsockname(self) -> tuple[str, int]:
-        """Address of this end."""
-        return self._name
-
-    def getpeername(self) -> tuple[str, int]:
-        """Address of the other end. Raises OSError for a listener."""
-        if self._peer is None:
-            raise OSError(errno.ENOTCONN, "not connected")
-        return self._peer
-
-    def setsockopt(self, level: int, option: int, value: Any) -> None:
-        """SO_LINGER 0 is honoured, everything else is taken and forgotten."""
-        if (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER):
-            self.resets = value == _NO_LINGER
-
-    def fileno(self) -> int:
-        """There is none."""
-        return -1
 
 
 class End(asyncio.Transport):

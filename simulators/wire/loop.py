@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 START_S = 1000.0                    # loop time at the start of a run; not 0, which code may take for "never"
 UTC_S = 1_767_225_600.0             # 2026-01-01T00:00:00Z, which is START_S on the loop's clock
 PASSES = 100_000                    # passes of the loop at one instant before it is called a standstill
-_ASYNCIO = asyncio.__path__[0]
 PATIENCE_S = 60.0                   # wall time that a job outside may take
+_ASYNCIO = asyncio.__path__[0]
 
 
 class Deadlock(RuntimeError):
@@ -120,7 +120,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def waiting(self) -> str:
         """Every task that is not done, with the place where it waits."""
-        tasks = sorted((task for task in asyncio.all_tasks(self)), key=lambda task: task.get_name())
+        tasks = sorted(asyncio.all_tasks(self), key=lambda task: task.get_name())
         return "\n".join(f"  {task.get_name()} ({_name(task.get_coro())}) waits at {_place(task.get_coro())}" for task in tasks)
 
     # --- threads -------------------------------------------------------------------------------------------------

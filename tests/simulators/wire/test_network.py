@@ -119,6 +119,25 @@ def test_a_closed_listener_refuses_calls_and_keeps_its_connections_until_they_en
     assert run(main) == [False, ["made"]]
 
 
+def test_calls_that_overlap_keep_their_numbers_and_a_listener_can_show_all_out():
+    async def main(net: Network) -> tuple[list[str], list[list[str]]]:
+        server = await net.loop.create_server(Noting, None, PORT)
+        net.cable(PORT).to_client.latency_s = 1
+        first = asyncio.create_task(call(net))
+        await net.lapse(0.5)
+        clients = await asyncio.gather(first, call(net))
+        assert [client.transport.get_extra_info("peername") for client in clients] == [("127.0.0.1", PORT)] * 2
+        server.close()
+        server.close_clients()  # type: ignore[attr-defined]
+        await server.wait_closed()
+        await net.lapse(2)
+        return [event.who for event in net.trace.of("open")], [client.events for client in clients]
+
+    numbers, heard = run(main)
+    assert numbers == ["127.0.0.1:15011 #1", "127.0.0.1:15011 #2"]
+    assert heard == [["made", "eof", "lost"]] * 2
+
+
 def test_a_caller_that_gives_up_leaves_nothing_open():
     async def main(net: Network) -> None:
         server = await net.loop.create_server(Noting, "127.0.0.1", PORT)
