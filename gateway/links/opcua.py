@@ -135,7 +135,10 @@ class OpcUaLink:
                 self.conversation.missed(count)
                 self.poke(self._clock().mono)
 
-        return max([await session.subscribe(period, names, notify, missed) for period, names in self.conversation.rates.items()], default=0)
+        settled = [await session.subscribe(period, names, notify, missed) for period, names in self.conversation.rates.items()]
+        if 0 in settled:
+            log.warning("subscription_refused", device=self.conversation.device, link=self.name)
+        return max(settled, default=0)
 
     async def _talk(self, session: Session) -> None:
         """Ask what is due, one at a time. Raises ConnectionError when the session is of no more use."""

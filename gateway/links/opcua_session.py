@@ -179,7 +179,7 @@ class Session:
     async def subscribe(self, period_ns: int, names: Iterable[str], notify: Notify, missed: Callable[[int], None]) -> int:
         """Have changes of ``names`` told to ``notify``, and to ``missed`` how many notifications were not. The interval settled on, ns.
 
-        What the server does not take (too many items or subscriptions) is left to the bulk read.
+        What the server does not take (too many items or subscriptions) is left to the bulk read; 0 when it takes none of it.
         """
         found = {self._nodes[name]: name for name in names if name in self._nodes}
         interval = period_ns / 1e6
@@ -187,12 +187,17 @@ class Session:
             RequestedPublishingInterval=interval, RequestedLifetimeCount=max(30, int(SESSION_TIMEOUT_MS / interval)),
             RequestedMaxKeepAliveCount=10, PublishingEnabled=True)
         subscription = _Numbered(self._client.uaclient.session, parameters, _Notifications(found, notify), missed)
-        async with asyncio.timeout(self._timeout_s):
-            revised = await subscription.init()
-            subscription.silence_s = KEEP_ALIVES * revised.RevisedMaxKeepAliveCount * revised.RevisedPublishingInterval / 1000
-            subscription.last_publish_at = time.monotonic()
-            items = [self._client.get_node(node) for node in found]
-            await subscription.subscribe_data_change(items, sampling_interval=ua.Duration(interval))
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                revised = await subscription.init()
+                items = [self._client.get_node(node) for node in found]
+                await subscription.subscribe_data_change(items, sampling_interval=ua.Duration(interval))
+        except ua.UaStatusCodeError as refusal:
+            if refusal.code in _CONNECTION_LOST:
+                raise
+            return 0
+        subscription.silence_s = KEEP_ALIVES * revised.RevisedMaxKeepAliveCount * revised.RevisedPublishingInterval / 1000
+        subscription.last_publish_at = time.monotonic()
         self._subscriptions.append(subscription)
         return int(revised.RevisedPublishingInterval * 1e6)
 

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from asyncua.common.utils import ServiceError
+from asyncua.ua.status_codes import StatusCodes
 
 from devices.quality import is_bad, is_good
 from gateway.links.opcua_session import KEEP_ALIVES
@@ -170,3 +172,20 @@ def test_numbers_that_roll_over_to_one_are_no_gap():
     numbers, events = live(scenario)
     assert numbers == [0xFFFFFFFF, 1, 2, 3, 4]
     assert events == ["missed"], "the jump to the end of the range, and nothing after it"
+
+
+@pytest.mark.parametrize("what", ["create_subscription", "create_monitored_items"])
+def test_a_server_that_takes_no_subscription_is_polled(what: str):
+    async def refuse(*_: object) -> None:
+        raise ServiceError(StatusCodes.BadTooManyOperations)
+
+    async def scenario(wired: WiredOpcUa) -> tuple[float, int, int]:
+        await wired.net.lapse(0)
+        setattr(wired.inside.subscription_service, what, refuse)
+        await wired.good()
+        await wired.show("stream", 2)
+        return await wired.talk.turned(lambda: wired.talk.image.value[STREAM] == 2, 30), wired.link.attempts, wired.talk.told
+
+    seen_s, attempts, told = live(scenario)
+    assert seen_s <= BULK_S
+    assert (attempts, told) == (1, 0)
