@@ -13,6 +13,7 @@ import importlib.metadata
 import platform
 import random
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,9 @@ from gateway.links.modbus import ModbusTcpLink
 from gateway.links.opcua import OpcUaLink
 from gateway.links.security import NONE
 from gateway.plant import Plant, deadbands
-from gateway.records.committer import ThreadCommitter
+from gateway.records.committer import Committer, ThreadCommitter
 from gateway.records.journal import Journal
-from gateway.ticker import Ticker, Timekeeper
+from gateway.ticker import Ticker, Ticking, Timekeeper
 
 SAFE_S = 1.0  # what a stopping process gives its last writes
 Link = ModbusTcpLink | OpcUaLink
@@ -42,14 +43,27 @@ log = structlog.get_logger()
 
 
 class Runtime:
-    """One plant process. ``run`` lives until it is stopped; ``tick`` is one scan with everything around it."""
+    """One plant process. ``run`` lives until it is stopped; ``tick`` is one scan with everything around it.
 
-    def __init__(self, plant: Plant, directory: Path, clock: Timekeeper, *, lockstep: bool = False, read_only: bool = False) -> None:
+    ``ticker`` makes the grid of ``run`` from a period in ns, ``committer`` the writer of the journal; both have a stepped twin.
+    """
+
+    def __init__(
+        self,
+        plant: Plant,
+        directory: Path,
+        clock: Timekeeper,
+        *,
+        lockstep: bool = False,
+        read_only: bool = False,
+        ticker: Callable[[int], Ticking] = Ticker,
+        committer: Callable[[Journal, Callable[[], None]], Committer] = ThreadCommitter,
+    ) -> None:
         self.plant, self.clock, self.read_only = plant, clock, read_only
         self.journal = Journal.open(directory)
         self.history = History.open(directory)
         self.recovered = recover(plant, list(self.journal.read()), clock.now())
-        self.committer = ThreadCommitter(self.journal, self._durable)
+        self.committer = committer(self.journal, self._durable)
         self.keeper = HistoryThread(self.history)
         self.recorder = Recorder(plant.image, self.history, deadbands(plant), self.keeper.deliver)
         self.links = [self._link(name, lockstep) for name in plant.links]
@@ -60,6 +74,7 @@ class Runtime:
         self.why = ""
         self.failure: str | None = None
         self.lockstep = lockstep
+        self._ticker = ticker
         self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -77,6 +92,7 @@ class Runtime:
                 timeout_s=link.timeout_ms / 1000,
                 polled=lockstep,
                 read_only=self.read_only,
+                seed=name,
             )
         return ModbusTcpLink(
             name,
@@ -168,7 +184,7 @@ class Runtime:
             self._loop.add_signal_handler(name, self.stop, f"signal {name.name}")
         self.start()
         period_ns = round(self.plant.config.site.scan.trip_s * SECOND)
-        ticker = Ticker(period_ns)
+        ticker = self._ticker(period_ns)
         missed = 0
         try:
             while not self.stopping.is_set():

@@ -50,6 +50,20 @@ class Timekeeper(Protocol):
         ...
 
 
+class Ticking(Protocol):
+    """Wakes a coroutine on a grid. ``missed`` counts ticks that were skipped."""
+
+    missed: int
+
+    async def wait(self) -> None:
+        """Until the next tick of the grid."""
+        ...
+
+    def close(self) -> None:
+        """No tick any more."""
+        ...
+
+
 class Ticker:
     """Wakes a coroutine on the grid t0 + k * period. ``missed`` counts ticks that were skipped."""
 
@@ -78,6 +92,31 @@ class Ticker:
         """Give the timer back."""
         self._loop.remove_reader(self._fd)
         os.close(self._fd)
+
+
+class SteppedTicker:
+    """The same grid on the loop's own timer: for a loop whose time somebody moves, which is exact and waits for no kernel."""
+
+    def __init__(self, period_ns: int) -> None:
+        self.period_ns = period_ns
+        self.missed = 0
+        self._last = self._passed()
+
+    def _passed(self) -> int:
+        return round(asyncio.get_running_loop().time() * 1e9) // self.period_ns
+
+    async def wait(self) -> None:
+        """Until the next tick of the grid; at once when it is over already."""
+        passed = self._passed()
+        if passed <= self._last:
+            loop = asyncio.get_running_loop()
+            await asyncio.sleep((self._last + 1) * self.period_ns / 1e9 - loop.time())
+            passed = max(self._passed(), self._last + 1)
+        self.missed += passed - self._last - 1
+        self._last = passed
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def _timerfd(period_ns: int) -> int:

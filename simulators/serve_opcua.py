@@ -95,8 +95,10 @@ class OpcUaServer:
         await server.start()
 
     async def stop(self) -> None:
-        """Stop listening and drop every client."""
+        """Stop listening and drop every client, also the sessions of connections that broke, which asyncua keeps and forgets."""
         await self._server.stop()
+        for session in list(self._server.iserver._external_sessions.values()):
+            await session.close_session()
 
     async def publish(self) -> None:
         """Write what has changed since the last time: results first, then the version that tells of them, then states."""

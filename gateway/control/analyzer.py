@@ -184,6 +184,11 @@ class OpcUaConversation:
         if reply.failure == "lost" or self._silent >= TIMEOUTS_LOST:
             self.lost(now, f"{reply.failure} on {request!r:.80}")
 
+    def missed(self, count: int) -> None:
+        """The link was not told of so many changes: everything is read at once, and the gap is on record."""
+        self._at_once = True
+        self.events.append(("missed", f"{count} notifications of {self.device}"))
+
     def lost(self, now: Now, why: str) -> None:
         """The link is gone: every tag Bad at once, a write in flight unverified, all of it read again on return."""
         self.image.spoil(self.tags, BAD_NO_COMMUNICATION)

@@ -155,10 +155,10 @@ class AlarmChanged(_Entry, tag="alarm", frozen=True):
 
 
 class DeviceChanged(_Entry, tag="device", frozen=True):
-    """A device was lost or regained."""
+    """Something happened to the talk with a device."""
 
     device: str
-    event: str                                  # lost | regained
+    event: str                                  # lost | regained | refused | wrong_device | missed
     detail: str = ""
 
 

@@ -26,7 +26,7 @@ from gateway.control.image import Now
 from gateway.links.transport import Wire, frame_of, reply_of
 
 CONNECT_S = 3.0
-BACKOFF_S = (0.1, 5.0)          # first delay and cap
+BACKOFF_S = (0.1, 4.0)          # first delay and cap: with the scan that then asks, a device is Good 5 s after its return
 TRIES_BEFORE_LOST = 3
 SILENT_UNITS = 3                # so many units silent in a row (or all there are): it is the link, not a unit
 OVERDUE = 64                    # transactions without an answer that are remembered, to know a late answer from a strange one

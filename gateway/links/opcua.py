@@ -7,7 +7,8 @@
 
 A broken connection makes every tag Bad at once; a new session is built after 0.5, 1, 2, 4, then at most 5 s, spread by
 jitter. With ``polled`` the bulk read alone fills the image (lockstep); without, subscriptions tell changes sooner and the
-bulk read stays the proof of life: two of them unanswered in a row are a lost connection.
+bulk read stays the proof of life: two of them unanswered in a row are a lost connection. A notification that was missed makes
+the bulk read due at once; a subscription that falls silent is made again.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class OpcUaLink:
         polled: bool = False,
         read_only: bool = False,
         backoff_s: tuple[float, ...] = BACKOFF_S,
-        seed: int | None = None,
+        seed: int | str | None = None,
     ) -> None:
         security.check()
         self.name, self.url, self.conversation = name, url, conversation
@@ -89,7 +90,8 @@ class OpcUaLink:
 
     def poke(self, now: int) -> None:
         """Something may be due at ``now`` (monotonic ns)."""
-        if self.connected.is_set() and not self.conversation.idle(now):
+        session = self._session
+        if self.connected.is_set() and session is not None and (session.stale or not self.conversation.idle(now)):
             self._idle.clear()
             self._wake.set()
 
@@ -128,13 +130,23 @@ class OpcUaLink:
                 self.conversation.absorb(Reply(ReadNodes((name,)), document={name: data}), self._clock())
                 self.poke(self._clock().mono)
 
-        return max([await session.subscribe(period, names, notify) for period, names in self.conversation.rates.items()], default=0)
+        def missed(count: int) -> None:
+            if self._session is session and not self._gone:
+                self.conversation.missed(count)
+                self.poke(self._clock().mono)
+
+        settled = [await session.subscribe(period, names, notify, missed) for period, names in self.conversation.rates.items()]
+        if 0 in settled:
+            log.warning("subscription_refused", device=self.conversation.device, link=self.name)
+        return max(settled, default=0)
 
     async def _talk(self, session: Session) -> None:
         """Ask what is due, one at a time. Raises ConnectionError when the session is of no more use."""
         while True:
             if self._gone:
                 raise ConnectionError(self._gone)
+            if session.stale:
+                log.warning("subscriptions_renewed", device=self.conversation.device, link=self.name, count=await session.renew())
             request = self.conversation.due(self._clock().mono)
             if request is None:
                 return

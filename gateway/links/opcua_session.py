@@ -3,7 +3,7 @@
 Nodes are found by namespace URI and browse path each time, because indices of an earlier connection mean nothing. Every
 await is bounded. The library's own reconnect is off: whoever holds a session that failed builds a new one.
 
-Source: OPC 10000-4 5.8.4 TranslateBrowsePathsToNodeIds, 5.10.2 Read, 5.11.2 Call, 5.13.2 CreateSubscription.
+Source: OPC 10000-4 5.8.4 TranslateBrowsePathsToNodeIds, 5.10.2 Read, 5.11.2 Call, 5.13.2 CreateSubscription, 5.13.5 Publish.
 """
 
 # asyncua annotates integers and strings as classes of its own, which it does not ask for at run time.
@@ -16,12 +16,14 @@ import contextlib
 import dataclasses
 import functools
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from asyncua import Client, ua
+from asyncua.client.ua_session import UaSession
 from asyncua.common.node import Node as RemoteNode
 from asyncua.common.subscription import Subscription
 from asyncua.crypto import security_policies
@@ -46,6 +48,8 @@ logging.getLogger("asyncua.client").setLevel(logging.CRITICAL)
 logging.getLogger("asyncua.common").setLevel(logging.ERROR)
 
 SESSION_TIMEOUT_MS = 60_000
+KEEP_ALIVES = 2                 # so many keep-alive periods without a word: the server no longer serves the subscription
+_NUMBERS = 0xFFFFFFFF           # that notifications have: after the last comes 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -67,11 +71,43 @@ _CONNECTION_LOST = frozenset({
 Notify = Callable[[str, tuple[Any, int, int]], None]
 
 
+class _Numbered(Subscription):
+    """A subscription that counts what it was not told and knows when its server says nothing any more.
+
+    ``missed``: called with the number of notifications that were skipped; ``silence_s``: after so long it is stale.
+    Source: OPC 10000-4 5.13.1.2: numbers go by one to 4294967295, then 1; a keep-alive carries the next one.
+    """
+
+    def __init__(self, server: UaSession, parameters: ua.CreateSubscriptionParameters, handler: Any, missed: Callable[[int], None]) -> None:
+        super().__init__(server, parameters, handler)
+        self.silence_s = 0.0
+        self._missed = missed
+        self._counted: int | None = None        # the subscription whose numbers are counted: a new one starts with 1
+        self._next = 1
+
+    async def publish_callback(self, publish_result: ua.PublishResult) -> None:
+        if self._counted != publish_result.SubscriptionId:
+            self._counted, self._next = publish_result.SubscriptionId, 1
+        message = publish_result.NotificationMessage
+        number = int(message.SequenceNumber) or self._next          # some servers number no keep-alive
+        skipped = (number - self._next) % _NUMBERS
+        self._next = number + 1 if message.NotificationData else number
+        await super().publish_callback(publish_result)
+        if skipped:
+            self._missed(skipped)
+
+    @property
+    def stale(self) -> bool:
+        """Whether its server has said nothing for too long."""
+        return self.last_publish_at is not None and time.monotonic() - self.last_publish_at > self.silence_s
+
+
 class Session:
     """See the module. ``gone``: called at once, with the reason, when the connection breaks."""
 
     def __init__(self, url: str, profile: Profile, security: Security, timeout_s: float, gone: Callable[[str], None]) -> None:
         self._profile, self._security, self._timeout_s, self._gone = profile, security, timeout_s, gone
+        self._subscriptions: list[_Numbered] = []
         self._client = Client(url, timeout=timeout_s, auto_reconnect=False)
         self._client.session_timeout = SESSION_TIMEOUT_MS
         self._client.connection_lost_callback = self._broke
@@ -103,6 +139,9 @@ class Session:
                 await self._client.disconnect()
         with contextlib.suppress(Exception):
             self._client.disconnect_socket()
+        protocol = self._client.uaclient.protocol
+        if protocol is not None and protocol.transport is not None:
+            protocol.transport.abort()          # of a server that fell silent the library thinks there is no socket left
 
     async def ask(self, request: Request) -> Reply:
         """Carry one request; what went wrong is in the reply, nothing is raised."""
@@ -124,21 +163,42 @@ class Session:
         except ua.UaError:
             return Reply(request, failure="malformed")
 
-    async def subscribe(self, period_ns: int, names: Iterable[str], notify: Notify) -> int:
-        """Have changes of ``names`` told to ``notify``. Returns the interval the server settled on, ns.
+    @property
+    def stale(self) -> bool:
+        """Whether a subscription has fallen silent."""
+        return any(subscription.stale for subscription in self._subscriptions)
 
-        What the server does not take (too many items or subscriptions) is left to the bulk read.
+    async def renew(self) -> int:
+        """Make again the subscriptions that fell silent; how many. Raises OSError, TimeoutError or UaError when the server will not."""
+        silent = [subscription for subscription in self._subscriptions if subscription.stale]
+        for subscription in silent:
+            async with asyncio.timeout(self._timeout_s):
+                await subscription.recreate()
+        return len(silent)
+
+    async def subscribe(self, period_ns: int, names: Iterable[str], notify: Notify, missed: Callable[[int], None]) -> int:
+        """Have changes of ``names`` told to ``notify``, and to ``missed`` how many notifications were not. The interval settled on, ns.
+
+        What the server does not take (too many items or subscriptions) is left to the bulk read; 0 when it takes none of it.
         """
         found = {self._nodes[name]: name for name in names if name in self._nodes}
         interval = period_ns / 1e6
         parameters = ua.CreateSubscriptionParameters(
             RequestedPublishingInterval=interval, RequestedLifetimeCount=max(30, int(SESSION_TIMEOUT_MS / interval)),
             RequestedMaxKeepAliveCount=10, PublishingEnabled=True)
-        subscription = Subscription(self._client.uaclient.session, parameters, _Notifications(found, notify))
-        async with asyncio.timeout(self._timeout_s):
-            revised = await subscription.init()
-            items = [self._client.get_node(node) for node in found]
-            await subscription.subscribe_data_change(items, sampling_interval=ua.Duration(interval))
+        subscription = _Numbered(self._client.uaclient.session, parameters, _Notifications(found, notify), missed)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                revised = await subscription.init()
+                items = [self._client.get_node(node) for node in found]
+                await subscription.subscribe_data_change(items, sampling_interval=ua.Duration(interval))
+        except ua.UaStatusCodeError as refusal:
+            if refusal.code in _CONNECTION_LOST:
+                raise
+            return 0
+        subscription.silence_s = KEEP_ALIVES * revised.RevisedMaxKeepAliveCount * revised.RevisedPublishingInterval / 1000
+        subscription.last_publish_at = time.monotonic()
+        self._subscriptions.append(subscription)
         return int(revised.RevisedPublishingInterval * 1e6)
 
     # --- finding -------------------------------------------------------------------------------------------------

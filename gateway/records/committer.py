@@ -41,16 +41,24 @@ class Committer(Protocol):
         """The highest ticket that is durable."""
         ...
 
+    async def durable(self, ticket: int) -> bool:
+        """Wait until ``ticket`` is durable; False when it never will be."""
+        ...
+
     def close(self) -> None:
         """Write what is left, then stop."""
         ...
 
 
 class SteppedCommitter:
-    """Commits inside ``submit``: for rehearsals and tests, where the disk has no time of its own."""
+    """Commits inside ``submit``: for rehearsals and tests, where the disk has no time of its own.
 
-    def __init__(self, journal: Store) -> None:
+    ``on_commit`` is called after each commit and failure, as the thread's twin does.
+    """
+
+    def __init__(self, journal: Store, on_commit: Callable[[], None] = lambda: None) -> None:
         self.journal = journal
+        self._on_commit = on_commit
         self._failed: str | None = None
         self._sealed = journal.head.seq
 
@@ -68,11 +76,16 @@ class SteppedCommitter:
                 self.journal.write(rows)
             except _FAILURES as why:
                 self._failed = f"{type(why).__name__}: {why}"
+            self._on_commit()
         return self._sealed
 
     def committed(self) -> int:
         """The highest ticket that is durable."""
         return self.journal.head.seq
+
+    async def durable(self, ticket: int) -> bool:
+        """Whether it is; there is nothing to wait for."""
+        return self.committed() >= ticket
 
     def close(self) -> None:
         """Nothing is left to write."""

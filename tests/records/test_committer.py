@@ -160,3 +160,13 @@ def test_closing_writes_what_is_queued() -> None:
     journal.gate.set()
     committer.close()
     assert journal.head.seq == 10
+
+
+async def test_the_stepped_twin_says_when_it_has_committed_and_keeps_nobody_waiting():
+    told: list[int] = []
+    journal = MemoryJournal()
+    committer = SteppedCommitter(journal, lambda: told.append(journal.head.seq))
+    ticket = committer.submit([Note(text="a"), Note(text="b")], Now(0, 0))
+    assert told == [ticket] == [committer.committed()]
+    assert await committer.durable(ticket)
+    assert not await committer.durable(ticket + 1)

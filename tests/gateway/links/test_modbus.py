@@ -191,7 +191,8 @@ def test_back_off_doubles_with_jitter_up_to_its_cap():
     link = ModbusTcpLink("GW", "h", 1, 1.0, [], clock=lambda: Now(0, 0), rng=random.Random(1))
     delays = [link._next_delay() for _ in range(12)]
     assert delays[0] <= BACKOFF_S[0]
-    assert all(0.5 * min(0.1 * 2**k, 5.0) <= delay <= min(0.1 * 2**k, 5.0) for k, delay in enumerate(delays))
+    assert all(0.5 * min(0.1 * 2**k, BACKOFF_S[1]) <= delay <= min(0.1 * 2**k, BACKOFF_S[1]) for k, delay in enumerate(delays))
+    assert BACKOFF_S[1] <= 5.0
 
 
 @pytest.mark.fault("M30")
