@@ -88,6 +88,13 @@ class Unit:
                 found[loop.row.output] = loop.row.share(0.0)
         return found
 
+    def resting(self, role: str) -> float:
+        """The output of a loop at which it does nothing. Raises Hold for a loop the unit does not have."""
+        name = self.wiring.loops.get(role)
+        if name is None:
+            raise Hold(f"{self.wiring.unit} has no {role} loop")
+        return self.loops[name].row.safe_out
+
     def emit(self, entry: Entry) -> None:
         """Put an entry into this scan's outbox."""
         self.outbox.append(entry)

@@ -114,9 +114,15 @@ class Leach(Phase):
 
 
 class ResidueSample(Phase):
-    """A washed residue sample to the ICP: the leach extraction is reported from it."""
+    """The liquor, then a washed residue sample to the ICP: the leach extraction is reported from what is dissolved and what is not."""
 
     def running(self, ctx: Context) -> bool:
+        liquor = ctx.memory.get("liquor")
+        if liquor is None:
+            ctx.memory["liquor"] = ctx.plant.request_sample(str(int(ctx.shared["stream"])), "residue-liquor", {})
+            return False
+        if ctx.plant.result(liquor) is None:
+            return False
         sample = ctx.memory.get("sample")
         if sample is None:
             ctx.memory["sample"] = ctx.plant.request_sample("residue", "residue", {"drawn_l": ctx.p["volume"]})

@@ -68,7 +68,7 @@ class Filter(Phase):
         if ctx.value("level") <= ctx.plant.parameter("agitator_min_level_pct") and ctx.shared.get("agitated"):
             ctx.shared["agitated"] = False
             ctx.release("jacket", "agitator", "temperature")
-            ctx.loop("jacket", "MANUAL", out=0.0)
+            ctx.rest("jacket")
             ctx.loop("agitator", "MANUAL", out=0.0)
             ctx.output("agitator_run", 0.0)
 

@@ -347,13 +347,37 @@ def test_the_leach_keeps_the_jacket_on_its_tank(config: Config):
 def test_a_sample_whose_checks_failed_is_drawn_again_after_a_person_looked(config: Config, name: str):
     bench = Bench(config, name)
     bench.run(2)
+    before = 0
+    if name == "RESIDUE_SAMPLE":  # the liquor that it stands in comes first, whatever its checks say
+        icp(bench, {}, BAD_NO_COMMUNICATION)
+        bench.run(2)
+        before = 1
     icp(bench, {}, BAD_NO_COMMUNICATION)
     bench.run(3)
     assert bench.state == "HELD"
     assert "sample again" in bench.cause
     bench.command("RESTART")
     bench.run(3)
-    assert len(bench.of(SampleRequested)) == 2
+    assert [each.purpose for each in bench.of(SampleRequested)][before:] == 2 * [bench.of(SampleRequested)[-1].purpose]
+
+
+def test_the_residue_is_drawn_after_the_liquor_that_it_stands_in(config: Config):
+    bench = Bench(config, "RESIDUE_SAMPLE", volume=0.4)
+    bench.run(2)
+    icp(bench, {"Fe": 0.4})
+    bench.run(2)
+    assert [(each.stream, each.purpose) for each in bench.of(SampleRequested)] == [("R-101", "residue-liquor"), ("residue R-101", "residue")]
+    assert bench.of(SampleRequested)[-1].context["drawn_l"] == 0.4
+
+
+def test_an_almost_empty_tank_is_neither_heated_nor_cooled(config: Config):
+    bench = Bench(config, "FILTER", {"buffer.level": 0.0, "level": 40.0})
+    bench.engine.batch.shared["agitated"] = True
+    bench.run(2)
+    bench.show("level", 10.0)
+    bench.run(2)
+    jacket = bench.loop("jacket")
+    assert (jacket.mode, jacket.row.share(jacket.out), jacket.row.share_low(jacket.out)) == ("MANUAL", 0.0, 0.0)
 
 
 def test_the_tanks_share_feeder_reagents_press_and_buffer_and_know_of_one_another(config: Config):
