@@ -366,8 +366,9 @@ def test_the_residue_is_drawn_after_the_liquor_that_it_stands_in(config: Config)
     bench.run(2)
     icp(bench, {"Fe": 0.4})
     bench.run(2)
-    assert [(each.stream, each.purpose) for each in bench.of(SampleRequested)] == [("R-101", "residue-liquor"), ("residue R-101", "residue")]
-    assert bench.of(SampleRequested)[-1].context["drawn_l"] == 0.4
+    liquor, residue = bench.of(SampleRequested)
+    assert (liquor.stream, liquor.purpose, residue.stream, residue.purpose) == ("R-101", "residue-liquor", "residue R-101", "residue")
+    assert residue.context["drawn_l"] == 0.4
 
 
 def test_an_almost_empty_tank_is_neither_heated_nor_cooled(config: Config):
