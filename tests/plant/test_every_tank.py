@@ -79,7 +79,7 @@ def test_a_second_batch_in_the_same_tank_accounts_for_what_the_first_one_left(co
     plant, line = run.rehearsal, run.rehearsal.line
     assert run.to_end() == "COMPLETE"
     plant.command("output.set", "SY-211", why="filtrate to separation", value=80)
-    while plant.value("LIT-210") > 3.5:
+    while plant.value("LIT-210") > 3.0:
         plant.step()
     plant.command("output.set", "SY-211", why="enough", value=0)
     run.batch = "REHEARSAL-2"

@@ -49,8 +49,12 @@ class Filter(Phase):
         """What stands in the buffer is measured, and analysed where it is worth it, before filtrate comes to it."""
         if "filtrate_start_l" in ctx.shared:
             return True
-        standing = ctx.value("buffer.level")
+        standing = ctx.shared.get("buffer_before_pct", ctx.mean("buffer.level", AVERAGED_S))
+        if standing is None:
+            return False
+        ctx.shared["buffer_before_pct"] = round(standing, 3)
         if standing > ctx.p["buffer_level_max"]:
+            del ctx.shared["buffer_before_pct"]  # looked at anew when the batch is restarted
             raise Hold(f"the buffer holds {standing:.1f} %, more than {ctx.p['buffer_level_max']:g} %: pump it on first")
         sample = ctx.memory.get("buffer_sample")
         if standing > ANALYSED_ABOVE_PCT and sample is None:

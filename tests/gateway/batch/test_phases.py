@@ -374,7 +374,7 @@ def test_the_residue_is_drawn_after_the_liquor_that_it_stands_in(config: Config)
 def test_an_almost_empty_tank_is_neither_heated_nor_cooled(config: Config):
     bench = Bench(config, "FILTER", {"buffer.level": 0.0, "level": 40.0})
     bench.engine.batch.shared["agitated"] = True
-    bench.run(2)
+    bench.run(65)
     bench.show("level", 10.0)
     bench.run(2)
     jacket = bench.loop("jacket")
@@ -394,7 +394,7 @@ def test_the_tanks_share_feeder_reagents_press_and_buffer_and_know_of_one_anothe
 # --- press, buffer and what stays in the tank ------------------------------------------------------------------------------
 def test_filtrate_does_not_come_to_a_buffer_that_is_not_empty(config: Config):
     bench = Bench(config, "FILTER", {"buffer.level": 12.0})
-    bench.run(5)
+    bench.run(65)
     assert bench.state == "HELD"
     assert "the buffer holds 12.0 %, more than 4 %: pump it on first" in bench.cause
     assert bench.wanted("press.feed_valve") in (None, 0.0)
@@ -402,7 +402,7 @@ def test_filtrate_does_not_come_to_a_buffer_that_is_not_empty(config: Config):
 
 def test_what_stands_in_the_buffer_is_analysed_before_filtrate_comes_to_it(config: Config):
     bench = Bench(config, "FILTER", {"buffer.level": 3.0})
-    bench.run(30)
+    bench.run(90)
     assert [(each.stream, each.purpose) for each in bench.of(SampleRequested)] == [("TK-210", "buffer-before")]
     assert bench.wanted("press.feed_valve") in (None, 0.0)
     icp(bench, {"Nd": 17.0})
@@ -413,7 +413,7 @@ def test_what_stands_in_the_buffer_is_analysed_before_filtrate_comes_to_it(confi
 
 def test_an_empty_buffer_needs_no_analysis(config: Config):
     bench = Bench(config, "FILTER", {"buffer.level": 0.2})
-    bench.run(3)
+    bench.run(65)
     assert (bench.of(SampleRequested), bench.wanted("press.feed_valve")) == ([], 1.0)
 
 
