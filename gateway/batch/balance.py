@@ -6,7 +6,7 @@
 Account per element: ``in = liquor + cake + samples + losses + heel`` with heel = closing less opening heel.
 
 **Recovery to filtrate** is liquor / in (filtrate and washes). **Leach extraction** comes from a washed residue sample drawn
-before the pH is raised, 1 - (undissolved element) / in, by one of three routes:
+before the pH is raised, 1 - (undissolved element) / (in + opening heel), by one of three routes:
 
 * ``iron``: the residue is tied to the charge by iron, which stays solid as hematite. Undissolved = (a_i / a_Fe) residue x
   (Fe in + Fe opening heel - Fe dissolved). Mass and moisture of the charge and the mass of the residue drop out, so
@@ -196,17 +196,21 @@ class Account:
         route, mass = self._residue_mass(residue, assay)
         one, sampled = Quantity.exact(1.0), Quantity.of(1.0, self.given.residue_sampling, "residue sampling")
         return route, {
-            element: one - assay[element] * (one if route == "iron" and element == "Fe" else sampled) * mass / self.terms[element]["in"]
+            element: one - assay[element] * (one if route == "iron" and element == "Fe" else sampled) * mass / self._brought(element)
             if mass is not None and element in assay and self.terms[element]["in"].value > 0 else self._by_liquor(element)
             for element in self.elements
         }
+
+    def _brought(self, element: str) -> Quantity:
+        """What could have dissolved, kg: what was fed and what stood in the tank before."""
+        return self.terms[element]["in"] + self.opening[element]
 
     def _residue_mass(self, residue: Residue, assay: dict[str, Quantity]) -> tuple[str, Quantity | None]:
         """Dry mass of the residue, kg, and the route by which it is known."""
         iron = assay.get("Fe")
         if iron is not None and iron.value > 0 and "Fe" in self.terms:
             dissolved = self._dissolved("Fe")
-            brought = self.terms["Fe"]["in"] + self.opening["Fe"]
+            brought = self._brought("Fe")
             if dissolved.value < 0.5 * brought.value:
                 return "iron", (brought - dissolved) / iron
         if residue.dry_mass is not None:
