@@ -5,7 +5,8 @@
 
 What pymodbus 3.16.1 does by itself per request is a task through ``run_coroutine_threadsafe`` (which also wakes the loop
 through its own socket) and one ``struct`` call per register. Here its transport, framer, decoder and connection handling
-are used, the request classes are our own (registered with ``custom_pdu``) and a request is answered in the callback.
+are used, the request classes are our own (registered with ``custom_pdu``) and a request is answered in the callback; a read
+that came before is known by its bytes.
 """
 
 from __future__ import annotations
@@ -16,19 +17,20 @@ import struct
 from collections.abc import Callable, Mapping
 
 from pymodbus.exceptions import ModbusIOException
-from pymodbus.pdu import ExceptionResponse, ModbusPDU
+from pymodbus.pdu import ModbusPDU
 from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 from pymodbus.transaction import TransactionManager
 
 from devices.exchange import Read, Write
-from simulators.bank import ILLEGAL_FUNCTION, Bank
+from simulators.bank import Bank
 
 _NO_SUCH_UNIT = 11              # gateway target device failed to respond
 _TWO = struct.Struct(">HH")
 _MANY = struct.Struct(">HHB")
 _RECEIVE = 4096
+_KNOWN = 1024                   # reads of one client that are known by their bytes; the rest pymodbus reads every time
 
 
 class _Request(ModbusPDU, abc.ABC):
@@ -52,7 +54,6 @@ class _ReadRequest(_Request):
 
 class _WriteOne(_Request):
     def decode(self, data: bytes) -> None:
-        self.data = data
         self.address, self.value = _TWO.unpack(data)
 
     def word(self, unit: int) -> Write:
@@ -62,7 +63,6 @@ class _WriteOne(_Request):
 
 class _WriteMany(_Request):
     def decode(self, data: bytes) -> None:
-        self.data = data
         self.address, self.count, size = _MANY.unpack_from(data)
         self.body = data[5:]
         bits = self.function_code == 15
@@ -76,18 +76,6 @@ class _WriteMany(_Request):
         return Write(unit, 15, self.address, tuple(packed >> k & 1 for k in range(self.count)))
 
 
-class _Answer(ModbusPDU):
-    """An answer whose bytes are ready."""
-
-    def __init__(self, function: int, body: bytes) -> None:
-        super().__init__()
-        self.function_code = function
-        self.body = body
-
-    def encode(self) -> bytes:
-        return self.body
-
-
 def _request_class(base: type[_Request], function: int) -> type[ModbusPDU]:
     return type(f"{base.__name__}{function}", (base,), {"function_code": function})
 
@@ -97,70 +85,90 @@ _REQUESTS = [*(_request_class(_ReadRequest, f) for f in (1, 2, 3, 4)), *(_reques
 
 
 class _Connection(ServerRequestHandler):
-    """One client. ``handle_later`` is where pymodbus goes from bytes to the datastore; we go to the bank and answer there."""
+    """One client. ``handle_later`` is where pymodbus goes from bytes to the datastore; we go to the bank and answer there.
+
+    A read that was heard before is known by its bytes: a gateway asks for the same blocks again and again, and pymodbus
+    takes longer to read such a request than the bank to answer it.
+    """
 
     server: _Server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._known: dict[bytes, Read] = {}         # frames without their transaction
         transport.max_size = _RECEIVE  # type: ignore[attr-defined]    # stock asyncio allocates 256 KiB at every receive
 
     def data_received(self, data: bytes) -> None:
         """Every whole request of a segment is answered, and all answers leave in one segment (pymodbus takes one per segment)."""
-        self.recv_buffer += data
-        answers: list[bytes] = []
-        while self.recv_buffer:
-            try:
-                used = TransactionManager.callback_data(self, self.recv_buffer)     # framer and decoder, without a call per request
-            except ModbusIOException:
-                used = self.callback_data(self.recv_buffer)     # pymodbus answers what it cannot decode
-            self.recv_buffer = self.recv_buffer[used:]
-            if self.last_pdu is not None:
-                answers += self._answers(self.last_pdu)
-            if not used:
-                break
-        if len(self.recv_buffer) > self.max_buffer_size:
-            self.recv_buffer = b""
+        heard = self.recv_buffer + data
+        at, answers = 0, list[bytes]()
+        while at < len(heard):
+            end = at + 6 + int.from_bytes(heard[at + 4:at + 6], "big")
+            read = self._known.get(heard[at + 2:end])
+            if read is None:
+                used = self._decode(heard[at:], answers)
+                if not used:
+                    break
+                at += used
+            else:
+                answers += self._answers(read, int.from_bytes(heard[at:at + 2], "big"))
+                at = end
+        self.recv_buffer = heard[at:] if len(heard) - at <= self.max_buffer_size else b""
         if answers and self.transport:
             self.transport.write(b"".join(answers))  # type: ignore[attr-defined]
 
     def handle_later(self) -> None:
         """The request was answered where it was read."""
 
-    def _answers(self, request: ModbusPDU) -> tuple[bytes, ...]:
+    def _decode(self, heard: bytes, answers: list[bytes]) -> int:
+        """Let pymodbus read one request and answer it; how many bytes it took."""
+        try:
+            used = TransactionManager.callback_data(self, heard)        # framer and decoder, without a call per request
+        except ModbusIOException:
+            used = self.callback_data(heard)                            # pymodbus answers what it cannot decode
+        request = self.last_pdu
+        if request is not None:
+            unit, function = request.dev_id, request.function_code
+            word = request.word(unit) if isinstance(request, _Request) else Read(unit, function, 0, 0)     # which no device has
+            answers += self._answers(word, request.transaction_id)
+            if type(word) is Read and len(self._known) < _KNOWN:
+                self._known[heard[2:used]] = word
+        return used
+
+    def _answers(self, request: Read | Write, transaction: int) -> tuple[bytes, ...]:
         """The answer to one request as it goes on the wire; none from a silent or a slow device."""
-        bank = self.server.banks.get(request.dev_id)
+        bank = self.server.banks.get(request.unit)
         if bank is None:
-            return (self._frame(request, ExceptionResponse(request.function_code, _NO_SUCH_UNIT)),)
+            return (self.framer.encode(bytes((request.function | 0x80, _NO_SUCH_UNIT)), request.unit, transaction),)
         if bank.silent:
             return ()
-        frame = self._frame(request, _answered(bank, request, self.server.clock()))
+        frame = self.framer.encode(_answered(bank, request, self.server.clock()), request.unit, transaction)
         if bank.delay_s > 0:
             self.loop.call_later(bank.delay_s, self._send, frame)
             return ()
         return (frame,)
-
-    def _frame(self, request: ModbusPDU, response: ModbusPDU) -> bytes:
-        response.transaction_id, response.dev_id = request.transaction_id, request.dev_id
-        return self.framer.buildFrame(response)
 
     def _send(self, frame: bytes) -> None:
         if self.transport:
             self.transport.write(frame)  # type: ignore[attr-defined]
 
 
-def _answered(bank: Bank, request: ModbusPDU, now: int) -> ModbusPDU:
-    """The bank's answer to a request as a PDU."""
-    function = request.function_code
-    if not isinstance(request, _Request):
-        return ExceptionResponse(function, ILLEGAL_FUNCTION)
-    reply = bank.answer(request.word(request.dev_id), now)
+def _answered(bank: Bank, request: Read | Write, now: int) -> bytes:
+    """The bank's answer to a request: function and data."""
+    reply = bank.answer(request, now)
     if reply.exception is not None:
-        return ExceptionResponse(function, reply.exception)
-    if isinstance(request, _ReadRequest):
-        return _Answer(function, bytes((len(reply.payload),)) + reply.payload)
-    assert isinstance(request, _WriteOne | _WriteMany)
-    return _Answer(function, request.data[:4])
+        return bytes((request.function | 0x80, reply.exception))
+    if type(request) is Read:
+        return bytes((request.function, len(reply.payload))) + reply.payload
+    assert isinstance(request, Write)
+    return bytes((request.function,)) + _TWO.pack(request.address, _echo(request))
+
+
+def _echo(request: Write) -> int:
+    """What the answer to a write repeats: the value as it was sent, or how many there were."""
+    if request.function in (15, 16):
+        return len(request.values)
+    return 0xFF00 * request.values[0] if request.function == 5 else request.values[0]
 
 
 class _Server(ModbusTcpServer):
