@@ -8,10 +8,10 @@ with quality (``decoder``). This is the one name under which the rest of the hou
 from __future__ import annotations
 
 from devices.codec import as_carried, decode, decode_text, encode, encode_text, raw, resolution
-from devices.decoder import BlockDecoder
+from devices.decoder import BlockDecoder, Said
 from devices.planner import BlockRead, plan, read_function
 
 __all__ = [
-    "BlockDecoder", "BlockRead", "as_carried", "decode", "decode_text", "encode", "encode_text", "plan", "raw", "read_function",
-    "resolution",
+    "BlockDecoder", "BlockRead", "Said", "as_carried", "decode", "decode_text", "encode", "encode_text", "plan", "raw",
+    "read_function", "resolution",
 ]

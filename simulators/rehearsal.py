@@ -72,13 +72,11 @@ class Rehearsal:
         self.answers += result.answers
         mono = now.mono
         for talk, answer in self._talks:
-            request = talk.due(mono)
-            while request is not None:
+            while not talk.quiet and (request := talk.due(mono)) is not None:
                 if talk.device in self.dead:
                     talk.absorb(Reply(request, failure="timeout"), now)
                 else:
                     talk.absorb(answer(request, mono), now)
-                request = talk.due(mono)
         if self.recorder is not None:
             self.recorder.scan(now)
         if self.after is not None:

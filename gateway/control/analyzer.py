@@ -99,6 +99,11 @@ class OpcUaConversation:
         return found
 
     @property
+    def quiet(self) -> bool:
+        """Never: whether there is something to ask is a matter of time (``idle``)."""
+        return False
+
+    @property
     def urgent(self) -> bool:
         """Whether a write is waiting or under way."""
         return bool(self._writes) or self._sent is not None

@@ -91,7 +91,7 @@ class Conversation:
         self._probes = 0
         self._probe_at = 0
         self._reported: set[str] = set()
-        self.quiet = False                  # asked, and nothing has happened since: there is no use in asking again
+        self.quiet = False                  # there is no use in asking before something happens again
 
     @property
     def urgent(self) -> bool:
@@ -128,7 +128,7 @@ class Conversation:
         poll = queue.popleft()
         poll.queued = False
         self._flight, self._request, self._asked = poll, poll.request, now
-        self.quiet = self.depth == 1
+        self.quiet = self.depth == 1 or not queue
         return poll.request
 
     def _another(self, now: int) -> Read | None:
@@ -141,7 +141,7 @@ class Conversation:
         poll = queue.popleft()
         poll.queued = False
         self._beside[id(poll.request)] = (poll, now)
-        self.quiet = False
+        self.quiet = not queue
         return poll.request
 
     def write(self, tag: int, value: float, now: int, expires: int) -> None:
@@ -156,19 +156,25 @@ class Conversation:
 
     def beat(self, now: int) -> None:
         """One token of a completed scan, good for twice the shortest period: queues what has come due."""
-        self.quiet = False
         self._token_until = now + 2 * self.polling.period_ns
-        self._beats = not self.read_only
+        self._beats = self._heart is not None and not self.read_only
         if self.writing.waiting:
             self.writing.expire(now)
         if self.state != "lost":
-            self.polling.tick(now)
+            if now >= self.polling.due_at:
+                self.polling.tick(now)
             self._may_prove = now >= self._proof_at
         elif now >= self._probe_at:
             self._probe_at = now + PROBE_NS[min(self._probes, len(PROBE_NS) - 1)]
             self._probes += 1
             self.polling.probe()
             self._may_prove = True
+        self.quiet = self._nothing_to_ask()
+
+    def _nothing_to_ask(self) -> bool:
+        """Whether ``due`` would say None now, as far as that can be seen at a glance: nothing queued, waiting, to prove or to beat."""
+        writing = self.writing
+        return not (self.polling.queue or self._beats or writing.waiting or writing.active is not None) and self._proven
 
     # --------------------------------------------------------------------------------------------- what came of it
     def absorb(self, reply: Reply, now: Now) -> None:
@@ -201,6 +207,7 @@ class Conversation:
                 return self._failed(flight, "malformed", now, str(why))
             if flight.words:
                 self._learn(flight, reply.payload)
+            self.quiet = self._nothing_to_ask()
         elif type(flight) is Command:
             self._settle(flight, now.mono, "accepted", "")
         elif type(flight) is Proof:

@@ -32,7 +32,7 @@ class DerivedRow(msgspec.Struct, frozen=True, kw_only=True):
 class Derived:
     """One derived value and its memory."""
 
-    __slots__ = ("row", "points", "total", "last", "since", "last_value", "sums")
+    __slots__ = ("row", "points", "total", "last", "since", "last_value", "sums", "due_at")
 
     def __init__(self, row: DerivedRow) -> None:
         self.row = row
@@ -40,15 +40,17 @@ class Derived:
         self.sums = [0.0, 0.0, 0.0, 0.0]                        # t, y, tt, ty
         self.total = 0.0
         self.last: int | None = None
+        self.due_at = 0                                         # on the grid of the scan, whatever the tick's own lateness
         self.since = 0
         self.last_value: float | None = None
 
     def update(self, image: Image, now: Now) -> None:
         """Compute the value of this scan and put it into the image."""
         row = self.row
-        if self.last is not None and now.mono // row.period_ns == self.last // row.period_ns:
-            return                              # on the grid of the scan, whatever the tick's own lateness
-        quality = max((image.quality[i] & 0xC0000000 for i in row.of), default=GOOD)
+        if now.mono < self.due_at:
+            return
+        self.due_at = (now.mono // row.period_ns + 1) * row.period_ns
+        quality = max([image.quality[i] & 0xC0000000 for i in row.of], default=GOOD)
         value = self._value(image, now, quality == GOOD)
         self.last = now.mono
         if quality != GOOD and row.kind != "expression":
@@ -58,7 +60,7 @@ class Derived:
             value = image.value[row.tag]
         elif (row.low is not None and value < row.low) or (row.high is not None and value > row.high):
             quality = BAD_OUT_OF_RANGE
-        oldest = min((image.asked[i] for i in row.of), default=now.mono)
+        oldest = min([image.asked[i] for i in row.of], default=now.mono)
         image.put(row.tag, value, quality, asked=oldest, seen=now.mono, source=now.utc)
 
     def _value(self, image: Image, now: Now, good: bool) -> float | None:

@@ -40,7 +40,7 @@ class Image:
 
     ``asked`` is when the reading was requested: only a reading asked for after a write can verify it.
     A tag older than its ``max_age`` turns Bad by itself (``age``); the last good value is never live again until a new
-    reading arrives.
+    reading arrives. Time does not run backwards: a reading is never seen before the last ``age``.
     """
 
     def __init__(self, names: Sequence[str], max_age_ns: Sequence[int]) -> None:
@@ -53,6 +53,8 @@ class Image:
         self.source: list[int] = [0] * n
         self.seen: list[int] = [0] * n
         self.asked: list[int] = [0] * n
+        self._shortest = min(self.max_age, default=0)
+        self._old_at = 0                    # no tag can be too old before
 
     def put(self, i: int, value: float, quality: int, *, asked: int, seen: int, source: int) -> None:
         """Take in one reading of tag ``i``."""
@@ -69,10 +71,17 @@ class Image:
 
     def age(self, now_mono: int) -> None:
         """Turn every tag Bad whose reading is older than it may be."""
+        if now_mono <= self._old_at:
+            return
         quality, seen = self.quality, self.seen
+        old_at = now_mono + self._shortest          # of what is read from now on
         for i, limit in enumerate(self.max_age):
-            if now_mono - seen[i] > limit and quality[i] < 0x80000000:
-                quality[i] = BAD_NO_COMMUNICATION
+            if quality[i] < 0x80000000:
+                if now_mono - seen[i] > limit:
+                    quality[i] = BAD_NO_COMMUNICATION
+                else:
+                    old_at = min(old_at, seen[i] + limit)
+        self._old_at = old_at
 
     def reading(self, name: str) -> Reading:
         """The reading of a tag by name. Raises KeyError for an unknown tag."""

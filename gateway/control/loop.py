@@ -87,7 +87,7 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
 class Loop:
     """State of one loop. ``sp`` is what is wanted, ``ramped`` what is followed now, ``out`` what it asks for."""
 
-    __slots__ = ("row", "mode", "sp", "ramped", "out", "owner", "cause", "pid", "bad_since", "limited_by", "rate", "last")
+    __slots__ = ("row", "mode", "sp", "ramped", "out", "owner", "cause", "pid", "bad_since", "limited_by", "rate", "last", "due_at")
 
     def __init__(self, row: LoopRow) -> None:
         self.row = row
@@ -102,6 +102,7 @@ class Loop:
         self.limited_by = ""
         self.rate = row.sp_rate_per_s           # the recipe may ask for a slower ramp
         self.last = 0
+        self.due_at = row.period_ns             # on the grid of its period, whatever the tick's own lateness
 
     def apply(self, entry: LoopMode) -> None:
         """Fold one entry: mode, setpoint, owner; in MANUAL also the output."""
@@ -120,8 +121,8 @@ class Loop:
             self.bad_since = None
 
     def due(self, now: int) -> bool:
-        """Whether its turn has come: on the grid of its period, whatever the tick's own lateness."""
-        return now // self.row.period_ns != self.last // self.row.period_ns
+        """Whether its turn has come."""
+        return now >= self.due_at
 
     def blind(self, image: Image) -> bool:
         """Whether it needs a pv and has no Good one: then it may not be taken out of MANUAL."""
@@ -130,6 +131,7 @@ class Loop:
     def update(self, image: Image, now: int, actual: float | None) -> LoopMode | None:
         """One step; ``actual`` is what the actuator really does now (None: unknown). May take the loop to MANUAL."""
         row = self.row
+        self.due_at = (now // row.period_ns + 1) * row.period_ns
         if self.mode == "MANUAL" or self.sp is None:
             self.last = now
             return None

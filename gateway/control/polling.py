@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from devices.exchange import Read
-from devices.modbus import BlockRead, plan
+from devices.modbus import BlockRead, Said, plan
 from devices.profile import Access, Point, Profile, Table
 from devices.quality import (
     BAD_COMMUNICATION_ERROR,
@@ -59,19 +59,19 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 class Poll:
     """One block of registers read at one period, and the tags that live in it."""
 
-    __slots__ = ("_busy", "_decode", "_entries", "_forget", "_ranged", "block", "not_before", "queued", "request", "tags", "words")
+    __slots__ = ("_busy", "_decode", "_entries", "_forget", "_said", "_shown", "block", "not_before", "queued", "request", "tags", "words")
 
     def __init__(self, block: BlockRead, unit: int, bindings: Sequence[tuple[str, Binding]], words: Sequence[int] = ()) -> None:
         self.block = block
         self.request = Read(unit, block.function, block.address, block.count)
         decoder = block.compile()
-        self._decode: Callable[[bytes], tuple[list[float], list[int]]] = decoder.decode
+        self._decode: Callable[[bytes], Said] = decoder.decode
         self._forget = decoder.forget
         place = {point.name: k for k, point in enumerate(block.points)}
         mine = [(place[name], binding) for name, binding in bindings if name in place]
-        self._entries = [(k, binding.tag, *binding.line()) for k, binding in mine]
-        self._ranged = [(b.tag, -1e308 if b.low is None else b.low, 1e308 if b.high is None else b.high)
-                        for _, b in mine if b.low is not None or b.high is not None]
+        self._entries = [(k, b.tag, *b.line(), -1e308 if b.low is None else b.low, 1e308 if b.high is None else b.high) for k, b in mine]
+        self._said: Said = ([], [])
+        self._shown: list[tuple[int, float, int]] = []          # tag, value, quality: what ``_said`` means in the image
         self.tags = tuple(binding.tag for _, binding in mine)
         self.words = tuple((2 * (address - block.address), address) for address in words
                            if block.address <= address < block.address + block.count)
@@ -81,19 +81,29 @@ class Poll:
 
     def fill(self, image: Image, payload: bytes, asked: int, seen: Now) -> None:
         """Put the block's values and qualities into the image. Raises ValueError for a payload of the wrong length."""
-        values, qualities = self._decode(payload)
+        said = self._decode(payload)
+        if said is not self._said:
+            self._said, self._shown = said, self._translated(said)
         value, quality = image.value, image.quality
         at, when, source, mono, utc = image.seen, image.asked, image.source, seen.mono, seen.utc
-        for k, tag, gain, offset in self._entries:
-            value[tag] = values[k] * gain + offset
-            quality[tag] = qualities[k]
+        for tag, number, code in self._shown:
+            value[tag] = number
+            quality[tag] = code
             at[tag] = mono
             when[tag] = asked
             source[tag] = utc
-        for tag, low, high in self._ranged:
-            if not low <= value[tag] <= high and quality[tag] == GOOD:
-                quality[tag] = UNCERTAIN_EU_EXCEEDED
         self._busy = 0
+
+    def _translated(self, said: Said) -> list[tuple[int, float, int]]:
+        """From points to tags; a Good reading outside what the plant allows becomes Uncertain."""
+        values, qualities = said
+        shown: list[tuple[int, float, int]] = []
+        for k, tag, gain, offset, low, high in self._entries:
+            value, quality = values[k] * gain + offset, qualities[k]
+            if quality == GOOD and not low <= value <= high:
+                quality = UNCERTAIN_EU_EXCEEDED
+            shown.append((tag, value, quality))
+        return shown
 
     def refuse(self, image: Image, code: int, now: int) -> None:
         """Judge the block after a Modbus exception of the device itself (not of a gateway in front of it).
@@ -138,6 +148,7 @@ class Polling:
             blocks = plan(profile, tuple(points.values()))
             self._groups.append((period, [Poll(block, unit, mine, words) for block in blocks]))
         self._next = [0] * len(self._groups)
+        self.due_at = 0                     # no block comes due before this tick
         self.polls = [poll for _, polls in self._groups for poll in polls]
         self.period_ns = self._groups[0][0] if self._groups else SECOND
 
@@ -152,6 +163,7 @@ class Polling:
                     elif now >= poll.not_before:
                         poll.queued = True
                         self.queue.append(poll)
+        self.due_at = min(self._next, default=now)
 
     def probe(self) -> None:
         """Queue one block only: enough to find out whether a silent device is back."""
@@ -169,6 +181,7 @@ class Polling:
         """Everything is due at the next tick, also what was refused or busy."""
         self.clear()
         self._next = [0] * len(self._groups)
+        self.due_at = 0
         for poll in self.polls:
             poll.not_before = 0
 
