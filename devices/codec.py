@@ -69,13 +69,34 @@ def packer(point: Point, order: WordOrder) -> Callable[[float], bytes] | None:
 
             return swapped
         return lambda value: _arrange(pack((value - offset) / scale), turn)
-    if point.kind in (Kind.INT16, Kind.UINT16):
-        low, high = INTEGER_RANGES[point.kind]
-        return lambda value: pack(min(max(round((value - offset) / scale), low), high))
-    if point.kind in (Kind.INT32, Kind.UINT32):
-        low, high = INTEGER_RANGES[point.kind]
-        return lambda value: _arrange(pack(min(max(round((value - offset) / scale), low), high)), turn)
-    return None
+    if point.kind not in (Kind.INT16, Kind.UINT16, Kind.INT32, Kind.UINT32):
+        return None
+    low, high = INTEGER_RANGES[point.kind]
+
+    def stepped(value: float) -> bytes:
+        steps = round((value - offset) / scale)
+        return pack(steps if low <= steps <= high else low if steps < low else high)
+
+    if point.width == 1 or turn is WordOrder.ABCD:
+        return stepped
+    return lambda value: _arrange(stepped(value), turn)
+
+
+def unpacker(point: Point, order: WordOrder) -> Callable[[bytes | bytearray, int], int | float]:
+    """A prepared ``raw`` of a numeric register point: buffer and place of its first byte -> number before scale and offset.
+
+    Raises: ValueError for a text point.
+    """
+    if point.kind is Kind.ASCII:
+        raise ValueError(f"{point.name}: text has no numeric value")
+    turn, bit = order_of(point, order), point.bit or 0
+    layout = struct.Struct(">" + FORMATS[point.kind])
+    read, size = layout.unpack_from, layout.size
+    if point.kind is Kind.BIT:
+        return lambda buffer, at: read(buffer, at)[0] >> bit & 1
+    if point.width == 1 or turn is WordOrder.ABCD:
+        return lambda buffer, at: read(buffer, at)[0]
+    return lambda buffer, at: read(_arrange(buffer[at:at + size], turn))[0]
 
 
 def decode(point: Point, order: WordOrder, registers: Sequence[int]) -> float:
@@ -95,13 +116,7 @@ def raw(point: Point, order: WordOrder, registers: Sequence[int]) -> int | float
 
     Raises: ValueError for a text point.
     """
-    if point.kind is Kind.ASCII:
-        raise ValueError(f"{point.name}: text has no numeric value")
-    if point.kind is Kind.BIT:
-        return registers[0] >> (point.bit or 0) & 1
-    straight = _arrange(struct.pack(f">{len(registers)}H", *registers), order_of(point, order))
-    number: int | float = struct.unpack(">" + FORMATS[point.kind], straight)[0]
-    return number
+    return unpacker(point, order)(struct.pack(f">{len(registers)}H", *registers), 0)
 
 
 def as_carried(point: Point, order: WordOrder, value: float) -> float:
@@ -159,7 +174,7 @@ def _words(point: Point, order: WordOrder, straight: bytes) -> tuple[int, ...]:
     return struct.unpack(f">{len(arranged) // 2}H", arranged)
 
 
-def _arrange(straight: bytes, order: WordOrder) -> bytes:
+def _arrange(straight: bytes | bytearray, order: WordOrder) -> bytes | bytearray:
     """Big-endian bytes into a word order, and back: every order is its own inverse."""
     if len(straight) == 2 or order is WordOrder.ABCD:
         return straight

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from devices.codec import INTEGER_RANGES, decode, encode, encode_text, packer, raw
+from devices.codec import INTEGER_RANGES, decode, encode, encode_text, packer
 from devices.exchange import Read, Reply, Request, Write
 from devices.profile import Access, CommLoss, Kind, Point, Profile, Table
 from simulators.memory import SECOND, Memory, tables_of
@@ -57,12 +57,13 @@ class Bank:
         actions = {**(watchdog.actions if watchdog else {}), **(comm_loss or {})}
         self._actions = {name: CommLoss(action) for name, action in actions.items()}
         self._presets = dict(watchdog.presets) if watchdog else {}
-        self._shown: dict[str, float] = {}
+        self._readers: dict[str, tuple[Callable[[], int | float], float, float]] = {}      # number, scale, offset
+        self._shown: dict[str, float] = {}      # what stands in registers that nobody else writes
         self._commands: dict[str, list[int]] = {point.name: [] for point in profile.points if point.sequences}
-        self._fast = {point.name: (pack, *self._memory[point.table].at(point.address), 2 * point.width)
+        self._fast = {point.name: (pack, *self._memory[point.table].at(point.address), 2 * point.width,
+                                   point.access is Access.READ and not _shares(point, profile))
                       for point in profile.points
-                      if point.access is Access.READ and point.bit is None and point.table not in _BITS
-                      and (pack := packer(point, profile.order)) is not None and not _shares(point, profile)}
+                      if point.bit is None and point.table not in _BITS and (pack := packer(point, profile.order)) is not None}
         if profile.identity is not None:
             self.put_raw(*profile.identity)
 
@@ -108,9 +109,10 @@ class Bank:
         if fast is not None and value - value == 0.0:       # finite
             if self._shown.get(name) == value:
                 return
-            pack, buffer, at, size = fast
+            pack, buffer, at, size, alone = fast
             buffer[at:at + size] = pack(value)
-            self._shown[name] = value
+            if alone:
+                self._shown[name] = value
             return
         self._shown.pop(name, None)
         point = self._points[name]
@@ -127,9 +129,9 @@ class Bank:
     def setter(self, name: str) -> Callable[[float], None]:
         """``set`` of one point, prepared for being called at every step."""
         fast = self._fast.get(name)
-        if fast is None:
+        if fast is None or not fast[4]:
             return functools.partial(self.set, name)
-        pack, buffer, at, size = fast
+        pack, buffer, at, size, _ = fast
         end, last = at + size, math.nan
 
         def put(value: float) -> None:
@@ -146,24 +148,25 @@ class Bank:
 
     def getter(self, name: str) -> Callable[[], float]:
         """``get`` of one point, prepared for being called at every step."""
-        point = self._points[name]
-        if point.table not in _BITS and point.kind is Kind.UINT16 and point.bit is None:
-            buffer, at = self._memory[point.table].at(point.address)
-            scale, offset = point.scale, point.offset
-            return lambda: (buffer[at] << 8 | buffer[at + 1]) * scale + offset
-        if point.table in _BITS:
-            return self._memory[point.table].bit(point.address)
-        return functools.partial(self.get, name)
+        read, scale, offset = self._reader(name)
+        return lambda: read() * scale + offset
 
     def get(self, name: str) -> float:
         """The value in a point's registers, decoded (for an output: what is commanded, or its comm-loss action)."""
-        point = self._points[name]
-        return decode(point, self.profile.order, self._memory[point.table].words(point.address, point.width))
+        read, scale, offset = self._readers.get(name) or self._reader(name)
+        return read() * scale + offset
 
     def raw(self, name: str) -> int:
         """The number in a point's registers before scale and offset (a control word)."""
+        return int((self._readers.get(name) or self._reader(name))[0]())
+
+    def _reader(self, name: str) -> tuple[Callable[[], int | float], float, float]:
+        """How a point is read: its number, scale and offset."""
         point = self._points[name]
-        return int(raw(point, self.profile.order, self._memory[point.table].words(point.address, point.width)))
+        read = self._memory[point.table].reader(point, self.profile.order)
+        scale, offset = (1.0, 0.0) if point.kind is Kind.BIT else (float(point.scale), float(point.offset))
+        self._readers[name] = found = (read, scale, offset)
+        return found
 
     def words(self, name: str) -> Sequence[int]:
         """Every word that was written to a command point since it was last asked, oldest first (a start sequence is several)."""

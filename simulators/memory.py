@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Iterable, Sequence
 
-from devices.profile import Access, Block, Point, Profile, Table
+from devices.codec import unpacker
+from devices.profile import Access, Block, Point, Profile, Table, WordOrder
 
 SECOND = 1_000_000_000
 _BITS = (Table.COIL, Table.DISCRETE)
@@ -49,9 +51,9 @@ class Memory:
         """The buffer and the place in it of an address, for whoever writes bytes as on the wire."""
         return self._bytes, 2 * (address - self._low)
 
-    def bit(self, address: int) -> Callable[[], float]:
-        """A prepared reader of one bit of a bit table."""
-        raise TypeError("a register table has no bits of its own")
+    def reader(self, point: Point, order: WordOrder) -> Callable[[], int | float]:
+        """A prepared reader of the number in a point's registers, before scale and offset. Raises ValueError for a text point."""
+        return functools.partial(unpacker(point, order), *self.at(point.address))
 
     def put(self, address: int, words: Sequence[int]) -> None:
         """Set a range."""
@@ -71,9 +73,9 @@ class BitMemory(Memory):
     def words(self, address: int, count: int) -> tuple[int, ...]:
         return tuple(self._packed >> (address - self._low + k) & 1 for k in range(count))
 
-    def bit(self, address: int) -> Callable[[], float]:
-        shift = address - self._low
-        return lambda: 1.0 if self._packed >> shift & 1 else 0.0
+    def reader(self, point: Point, order: WordOrder) -> Callable[[], int | float]:
+        shift = point.address - self._low
+        return lambda: self._packed >> shift & 1
 
     def put(self, address: int, words: Sequence[int]) -> None:
         for k, bit in enumerate(words, address - self._low):
