@@ -9,6 +9,7 @@ Order of a step: what the devices command now -> physics -> senses -> registers.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -57,12 +58,10 @@ class _Seen:
     A switch has no lag and no noise: it is shown when it changes.
     """
 
-    __slots__ = ("gain", "key", "last", "measured", "offset", "put", "sense", "variable")
+    __slots__ = ("gain", "last", "offset", "put", "sense", "variable")
 
-    def __init__(self, variable: int, sense: Sense | None, gain: float, offset: float, put: Callable[[float], None] | None,
-                 measured: dict[str, float], key: str) -> None:
-        self.variable, self.sense, self.gain, self.offset = variable, sense, gain, offset
-        self.put, self.measured, self.key = put, measured, key
+    def __init__(self, variable: int, sense: Sense, gain: float, offset: float, put: Callable[[float], None]) -> None:
+        self.variable, self.sense, self.gain, self.offset, self.put = variable, sense, gain, offset, put
         self.last = -1.0
 
 
@@ -118,20 +117,19 @@ class Line:
             return
         gain, offset = self._to_point(model.variable, model.span, tag)
         renamed = _MEASURED.get(profile, {}).get(tag.point)
-        measured, key = self.measured.get(tag.device, {}), ""
-        put: Callable[[float], None] | None = None
         if renamed is not None or (tag.device in self.behaviours and profile not in _MEASURED):
             key, scale = renamed or (tag.point, 1.0)
             scale = FULL_RPM.get(tag.device, 2900.0) / 100.0 if scale is None else scale
             gain, offset = gain * scale, offset * scale
+            put = functools.partial(self.measured[tag.device].__setitem__, key)
         else:
             put = self.banks[tag.device].setter(tag.point)
-        index = self.world.index(model.variable)
-        if model.kind == "switch":
-            self._switches.append(_Seen(index, None, gain, offset, put, measured, key))
-            return
         sense = Sense(self._parameters(model), self.seed * 1_000_003 + i)
-        self.groups.setdefault(self._period(tag), []).append(_Seen(index, sense, gain, offset, put, measured, key))
+        seen = _Seen(self.world.index(model.variable), sense, gain, offset, put)
+        if model.kind == "switch":
+            self._switches.append(seen)
+        else:
+            self.groups.setdefault(self._period(tag), []).append(seen)
 
     def _parameters(self, model: SenseModel) -> SenseParameters:
         """The instrument kind's defaults, with what the configuration says otherwise."""
@@ -219,7 +217,7 @@ class Line:
             value = values[switch.variable]
             if value != switch.last:
                 switch.last = value
-                self._put(switch, value * switch.gain + switch.offset)
+                switch.put(value * switch.gain + switch.offset)
         for period_s, seen in self.groups.items():
             since = self.clocks[period_s] + dt_s
             if since + 1e-9 < period_s:
@@ -227,19 +225,7 @@ class Line:
                 continue
             self.clocks[period_s] = 0.0
             for each in seen:
-                assert each.sense is not None
-                value = each.sense.step(values[each.variable], since) * each.gain + each.offset
-                if each.put is not None:
-                    each.put(value)
-                else:
-                    each.measured[each.key] = value
-
-    @staticmethod
-    def _put(seen: _Seen, value: float) -> None:
-        if seen.put is not None:
-            seen.put(value)
-        else:
-            seen.measured[seen.key] = value
+                each.put(each.sense.step(values[each.variable], since) * each.gain + each.offset)
 
     def _run_behaviours(self, dt_s: float) -> None:
         values = self.world.values

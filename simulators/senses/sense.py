@@ -7,7 +7,7 @@
 The sense, not the physics, holds all randomness; its generator is seeded and its own, so two runs with one seed are equal bit by bit.
 """
 
-from math import nan
+from math import cos, log, nan, sin, sqrt, tau
 from random import Random
 from typing import Final, Literal
 
@@ -17,6 +17,7 @@ Failure = Literal["none", "frozen", "offset", "nan", "over_range", "under_range"
 FAILURES: Final[tuple[Failure, ...]] = ("none", "frozen", "offset", "nan", "over_range", "under_range", "spike", "lost")
 _FAIL_HIGH: Final = 1.10  # of span: NE 43's 21 mA and above
 _FAIL_LOW: Final = -0.025  # of span: 3.6 mA
+_AHEAD: Final = 64  # pairs of noise drawn at a time
 
 
 class SenseParameters(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,13 +39,14 @@ class Sense:
     """State of one instrument: `value` the last measurement, `drift` accumulated, `failure` and its `size`."""
 
     __slots__ = (
-        "_buffer", "_delayed_s", "_gauss", "_noise", "_primed", "_simple", "_tau",
+        "_ahead", "_buffer", "_delayed_s", "_noise", "_primed", "_random", "_simple", "_tau",
         "drift", "failure", "parameters", "size", "state", "value",
     )  # fmt: skip
 
     def __init__(self, parameters: SenseParameters, seed: int) -> None:
         self.parameters = parameters
-        self._gauss = Random(seed).gauss
+        self._random = Random(seed)
+        self._ahead: list[float] = []
         self._noise, self._tau = parameters.noise, parameters.tau_s
         self._simple = parameters.dead_time_s <= 0.0
         self._buffer: list[float] = []
@@ -71,7 +73,8 @@ class Sense:
             self.drift += p.drift_per_h * dt_s / 3600.0
         value += self.drift
         if self._noise:
-            value += self._gauss(0.0, self._noise)
+            ahead = self._ahead or self._draw()
+            value += ahead.pop()
         if self.failure != "none":
             return self._failed(value)
         if value < p.low:
@@ -98,6 +101,17 @@ class Sense:
     def alive(self) -> bool:
         """False while lost: its server should not answer, or answer with a fault."""
         return self.failure != "lost"
+
+    def _draw(self) -> list[float]:
+        """Gaussian noise ahead, next one last: the pairs of Box and Muller, as ``random.gauss`` makes them one by one."""
+        random, noise = self._random.random, self._noise
+        drawn: list[float] = []
+        for _ in range(_AHEAD):
+            angle, radius = tau * random(), sqrt(-2.0 * log(1.0 - random()))
+            drawn += (cos(angle) * radius * noise, sin(angle) * radius * noise)
+        drawn.reverse()
+        self._ahead = drawn
+        return drawn
 
     def _failed(self, value: float) -> float:
         p = self.parameters
