@@ -141,9 +141,9 @@ class Line:
         return SenseParameters(**kept, dead_time_s=default.dead_time_s)
 
     def _sort_behaviours(self) -> tuple[list[str], list[str]]:
-        """Transmitters, whose registers are read once a second at most, and devices that move something."""
+        """Transmitters, whose registers are read once a second at most, and devices that move something or add up what flows."""
         quick = {device for _, device, _, _, _ in self._asked}
-        quick |= {name for name, d in self.config.devices.items() if d.profile == "promass_300"}
+        quick |= {tag.device for name in self.config.simulation.senses if (tag := self.config.tags[name]).point == "flow"}
         return [name for name in self.behaviours if name not in quick], [name for name in self.behaviours if name in quick]
 
     def _to_point(self, variable: str, span: Any, tag: Tag) -> tuple[float, float]:

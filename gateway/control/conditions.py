@@ -137,8 +137,7 @@ def compile_set(sources: Sequence[str]) -> Callable[[list[float], list[int]], li
     """One function that evaluates all sources over the image's value and quality columns, in order."""
     body = ",\n ".join(sources)
     code = f"def evaluate(V, Q):\n return [\n {body}\n ]"
-    scope: dict[str, Any] = {"_and": _and, "_or": _or, "_not": _not, "_div": _div, "_compare": _compare, "_number": _number,
-                             "_min": _min, "_max": _max, "_abs": abs}
+    scope: dict[str, Any] = {"_div": _div, "_compare": _compare, "_number": _number, "_min": _min, "_max": _max, "_abs": abs}
     exec(compile(code, "<conditions>", "exec"), scope)
     function: Callable[[list[float], list[int]], list[Any]] = scope["evaluate"]
     return function
@@ -292,9 +291,9 @@ class _Emit:
 
     def truth(self, node: Any) -> str:
         if node.data in ("or_", "and_"):
-            return self.fold("_" + node.data[:-1], node.children)
+            return self.fold(node.data == "or_", node.children)
         if node.data == "not_":
-            return f"_not({self.truth(node.children[0])})"
+            return f"(None if (t := {self.truth(node.children[0])}) is None else not t)"
         if node.data == "call":
             return self.truth_call(node)
         if node.data == "name":
@@ -311,14 +310,16 @@ class _Emit:
     def truth_call(self, node: Any) -> str:
         name, arguments = str(node.children[0]), node.children[1:]
         if name in ("any", "all"):
-            return self.fold("_or" if name == "any" else "_and", arguments)
+            return self.fold(name == "any", arguments)
         index = self.resolve(str(arguments[0].children[0]))
         if isinstance(index, float):
             return "True" if name == "good" else "False"
         return f"(Q[{index}] & {_MASK} == 0)" if name == "good" else f"(Q[{index}] >= {_BAD})"
 
-    def fold(self, function: str, nodes: Sequence[Any]) -> str:
-        return f"{function}({', '.join(self.truth(node) for node in nodes)})"
+    def fold(self, decides: bool, nodes: Sequence[Any]) -> str:
+        """Any (True decides) or all (False decides) of some truths; unknown when none decides and one is unknown."""
+        truths = ", ".join(self.truth(node) for node in nodes)
+        return f"({decides} if {decides} in (t := ({truths},)) else None if None in t else {not decides})"
 
     def guard(self, node: Any, expression: str) -> str:
         strict, lenient = self.operands(node)
@@ -399,18 +400,6 @@ class _Emit:
 
 
 # --- what the compiled code calls --------------------------------------------------------------------------------
-def _and(*truths: Truth) -> Truth:
-    return False if False in truths else None if None in truths else True
-
-
-def _or(*truths: Truth) -> Truth:
-    return True if True in truths else None if None in truths else False
-
-
-def _not(a: Truth) -> Truth:
-    return None if a is None else not a
-
-
 def _div(a: float, b: float) -> float:
     return a / b if b else math.nan
 

@@ -156,25 +156,27 @@ class Conversation:
 
     def beat(self, now: int) -> None:
         """One token of a completed scan, good for twice the shortest period: queues what has come due."""
-        self._token_until = now + 2 * self.polling.period_ns
+        polling = self.polling
+        self._token_until = now + 2 * polling.period_ns
         self._beats = self._heart is not None and not self.read_only
         if self.writing.waiting:
             self.writing.expire(now)
         if self.state != "lost":
-            if now >= self.polling.due_at:
-                self.polling.tick(now)
+            if now >= polling.due_at:
+                polling.tick(now)
             self._may_prove = now >= self._proof_at
         elif now >= self._probe_at:
             self._probe_at = now + PROBE_NS[min(self._probes, len(PROBE_NS) - 1)]
             self._probes += 1
-            self.polling.probe()
+            polling.probe()
             self._may_prove = True
         self.quiet = self._nothing_to_ask()
 
     def _nothing_to_ask(self) -> bool:
         """Whether ``due`` would say None now, as far as that can be seen at a glance: nothing queued, waiting, to prove or to beat."""
-        writing = self.writing
-        return not (self.polling.queue or self._beats or writing.waiting or writing.active is not None) and self._proven
+        if self.polling.queue or self._beats or not self._proven:
+            return False
+        return not self.writing.waiting and self.writing.active is None
 
     # --------------------------------------------------------------------------------------------- what came of it
     def absorb(self, reply: Reply, now: Now) -> None:

@@ -47,7 +47,7 @@ class Output:
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, since when."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure")
+                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure", "shaped")
 
     def __init__(self, row: OutputRow) -> None:
         self.row = row
@@ -61,6 +61,7 @@ class Output:
         self.sent_at = 0
         self.sent_utc = 0
         self.moved_at = 0
+        self.shaped: float | None = None        # the value wanted that ``target`` was made of, without a rate limit
         self.eased: float | None = None         # where the rate limit has come to, before rounding to what the device can do
         self.failure = ""                       # how writes fail at present: recorded once, not at every repetition
         self.claimed = -1                       # scan in which a loop in AUTO last drove it (loops may share an output)
@@ -143,12 +144,12 @@ class Outputs:
                 value = force if force is not None else row.safe
                 newly = not item.blocked and (item.state != "verified" or image.quality[row.readback] & 0xC0000000 != 0)
                 item.blocked = tuple(reasons.get(tag, ("start-up",)))
-                item.moved_at, item.eased = now.mono, None
+                item.moved_at, item.eased, item.shaped = now.mono, None, None
             if value is None:
                 item.moved_at = now.mono
                 continue
             if not item.blocked:
-                value = self._shape(item, value, now)
+                value = item.target if value == item.shaped and item.commanded == item.target else self._shape(item, value, now)
             if value != item.target or item.commanded is None or newly:
                 item.target = value
                 self._command(item, value, now)
@@ -160,7 +161,9 @@ class Outputs:
                 self._command(item, value, now)             # rejected or diverged before: a trip asks again
 
     def _shape(self, item: Output, value: float, now: Now) -> float:
+        """A value inside the limits, at the rate and in the steps of the output; what changes less than its deadband stays."""
         row = item.row
+        item.shaped = value if row.rate_per_s is None else None
         value = min(max(value, row.low), row.high)
         if row.rate_per_s is not None:
             base = item.eased if item.eased is not None else item.commanded

@@ -87,11 +87,13 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
 class Loop:
     """State of one loop. ``sp`` is what is wanted, ``ramped`` what is followed now, ``out`` what it asks for."""
 
-    __slots__ = ("row", "mode", "sp", "ramped", "out", "owner", "cause", "pid", "bad_since", "limited_by", "rate", "last", "due_at")
+    __slots__ = ("row", "mode", "sp", "ramped", "out", "owner", "cause", "pid", "bad_since", "limited_by", "rate", "last", "due_at",
+                 "label")
 
     def __init__(self, row: LoopRow) -> None:
         self.row = row
         self.mode: str = "MANUAL"
+        self.label = f"{row.name} MANUAL"       # who an output belongs to, as its cause says it
         self.sp: float | None = None
         self.ramped: float | None = None
         self.out = row.safe_out
@@ -108,6 +110,7 @@ class Loop:
         """Fold one entry: mode, setpoint, owner; in MANUAL also the output."""
         entered = entry.mode != self.mode
         self.mode, self.owner, self.cause = entry.mode, entry.owner, entry.cause
+        self.label = f"{self.row.name} {self.mode}"
         if entry.mode == "CASCADE" and entered:
             self.sp = None                      # the outer loop gives it, from where pv is now
         elif entry.setpoint is not None and entry.mode != "CASCADE":

@@ -285,7 +285,7 @@ class Scan:
             return
         if loop.mode != "MANUAL" or loop.out != loop.row.safe_out:
             item.claimed = self.count
-        item.owner, item.cause, item.loop = "loop", f"{loop.row.name} {loop.mode}", value
+        item.owner, item.cause, item.loop = "loop", loop.label, value
 
     def _actual(self, loop: Loop) -> float | None:
         """What the actuator really does, for the tracking anti-windup; an inner loop's working setpoint in a cascade."""

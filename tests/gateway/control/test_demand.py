@@ -96,6 +96,17 @@ def test_a_trip_stands_above_the_recipe():
     assert rig.item.blocked == ("level",)
 
 
+@pytest.mark.parametrize("rate", [None, 10.0])
+def test_what_is_still_wanted_when_a_permissive_is_back_is_written_again(rate: float | None):
+    rig = Rig(rate_per_s=rate)
+    rig.want(1.0)
+    rig.scan(4)
+    rig.forced = {VALVE: 0.0}
+    rig.scan(4)
+    rig.forced = {}
+    assert rig.scan(4).sent == [1.0, 0.0, 1.0]
+
+
 def test_after_the_reset_of_a_trip_nothing_moves_until_somebody_wants_it_anew():
     rig = Rig()
     rig.want(1.0, "operator")
