@@ -98,7 +98,8 @@ class ModbusTcpLink:
         self._frames: dict[Read, bytes] = {}
         self.window = window
         self._flights: dict[int, Flight] = {}       # by transaction, oldest first
-        self._heard = False                         # something was answered in the segment being read
+        self._heard = False                         # something was answered in the segment being read,
+        self._heard_at, self._now = 0.0, Now(0, 0)  # when (loop time, s; plant time): one instant for all of it
         self._alarm: asyncio.TimerHandle | None = None
         self._paused: asyncio.TimerHandle | None = None
         self._overdue: dict[int, Talker] = {}
@@ -153,23 +154,29 @@ class ModbusTcpLink:
         """Fill the window: writes of any unit first, then the units in turn; all of it leaves in one segment."""
         ring = [each for each in self._rings[self._turn] if not each.quiet]
         frames: list[bytes] = []
-        room = self.window - len(self._flights)
-        for conversation in ring:
-            if len(frames) < room and conversation.urgent and (frame := self._ask(conversation, now)) is not None:
-                frames.append(frame)
-        asked = True
-        while asked:                            # a conversation may have more than one read to hand out
-            asked = False
-            for conversation in ring:
-                if len(frames) < room and not conversation.quiet and (frame := self._ask(conversation, now)) is not None:
-                    frames.append(frame)
-                    asked = True
+        if ring:
+            self._fill(frames, ring, now)
         if frames and self._wire is not None:
             self._wire.write(frames[0] if len(frames) == 1 else b"".join(frames))
         elif not self._flights and self._drained:
             self._release()
 
-    def _ask(self, conversation: Talker, now: int) -> bytes | None:
+    def _fill(self, frames: list[bytes], ring: Sequence[Talker], now: int) -> None:
+        """Frames of what these conversations want, up to the window."""
+        room, sent_at = self.window - len(self._flights), self._loop.time()
+        for conversation in ring:
+            if len(frames) < room and conversation.urgent and (frame := self._ask(conversation, now, sent_at)) is not None:
+                frames.append(frame)
+        asking: Sequence[Talker] = ring
+        while asking and len(frames) < room:    # a conversation that has handed a read out may have another
+            answered: list[Talker] = []
+            for conversation in asking:
+                if len(frames) < room and not conversation.quiet and (frame := self._ask(conversation, now, sent_at)) is not None:
+                    frames.append(frame)
+                    answered.append(conversation)
+            asking = answered
+
+    def _ask(self, conversation: Talker, now: int, sent_at: float) -> bytes | None:
         """The frame of what one conversation wants next, now in flight; None when it wants nothing."""
         request = conversation.due(now)
         while request is not None and self.read_only and type(request) is Write:
@@ -185,7 +192,6 @@ class ModbusTcpLink:
         else:
             frame = frame_of(request)
         self._transaction = transaction = self._transaction % 0xFFFF + 1
-        sent_at = self._loop.time()
         self._flights[transaction] = Flight(conversation, request, frame, sent_at)
         if self._alarm is None:
             self._alarm = self._loop.call_at(sent_at + self.timeout_s, self._check)
@@ -201,8 +207,10 @@ class ModbusTcpLink:
             self.tally.strange += 1
             return
         del self._flights[transaction]
-        took = self._loop.time() - flight.sent_at
-        conversation.health.answer_s += (took - conversation.health.answer_s) * _SMOOTHING
+        if not self._heard:
+            self._heard, self._heard_at, self._now = True, self._loop.time(), self._clock()
+        health = conversation.health
+        health.answer_s += (self._heard_at - flight.sent_at - health.answer_s) * _SMOOTHING
         reply = reply_of(flight.request, flight.frame, pdu)
         if reply.failure is None:
             if self._silence:
@@ -211,8 +219,7 @@ class ModbusTcpLink:
             self._backoff = BACKOFF_S[0]
         else:
             self.tally.malformed += 1
-        conversation.absorb(reply, self._clock())
-        self._heard = True
+        conversation.absorb(reply, self._now)
         if conversation.pause_s > 0 and self._wire is not None and self._paused is None:
             self._paused = self._loop.call_later(conversation.pause_s, self._resume)
 
@@ -291,7 +298,7 @@ class ModbusTcpLink:
 
     def attach(self, wire: Wire, loop: asyncio.AbstractEventLoop) -> None:
         """There is a connection: every conversation starts afresh on it. ``loop`` gives wall time and timers."""
-        self._wire, self._loop = wire, loop
+        self._wire, self._loop, self._heard = wire, loop, False
         self.tally.connects += 1
         self.tally.failures = 0
         now = self._clock().mono

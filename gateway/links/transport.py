@@ -1,8 +1,8 @@
 """Modbus TCP on a socket: frames out, whole frames in, on a fixed buffer.
 
 Stock asyncio allocates 256 KiB for every receive, which costs three times the rest of the path; a ``BufferedProtocol``
-receives into one 4 KiB buffer for the life of the connection. Coding of requests and responses is pymodbus's, with a
-response class that keeps the register bytes as they are; framing is checked here more strictly than pymodbus does.
+receives into one 4 KiB buffer for the life of the connection. Coding of requests is pymodbus's; an answer is its function,
+a count and register bytes that are kept as they are. Framing and answers are checked here more strictly than pymodbus does.
 
 Source: Modbus Messaging on TCP/IP Implementation Guide V1.0b clause 3.1.3 (MBAP header).
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pymodbus.framer import FramerSocket
-from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
+from pymodbus.pdu import DecodePDU, ModbusPDU
 from pymodbus.pdu.bit_message import (
     ReadCoilsRequest,
     ReadDiscreteInputsRequest,
@@ -37,38 +37,7 @@ _HEADER = struct.Struct(">HHHBB")
 _READS = {1: ReadCoilsRequest, 2: ReadDiscreteInputsRequest, 3: ReadHoldingRegistersRequest, 4: ReadInputRegistersRequest}
 
 
-class RawResponse(ModbusPDU):
-    """A read response that keeps its bytes. ``size``: the byte count it states."""
-
-    rtu_byte_count_pos = 2
-
-    def decode(self, data: bytes) -> None:
-        self.size = data[0]
-        self.payload = data[1:]
-
-    def __str__(self) -> str:
-        return "RawResponse"            # pymodbus formats every PDU it decodes for a debug line that is off
-
-
-class _Coils(RawResponse):
-    function_code = 1
-
-
-class _Discretes(RawResponse):
-    function_code = 2
-
-
-class _Holdings(RawResponse):
-    function_code = 3
-
-
-class _Inputs(RawResponse):
-    function_code = 4
-
-
 _DECODER = DecodePDU(False)
-for _response in (_Coils, _Discretes, _Holdings, _Inputs):
-    _DECODER.register(_response)
 _FRAMER = FramerSocket(_DECODER)
 
 
@@ -103,18 +72,15 @@ def reply_of(request: Read | Write, sent: bytes, pdu: bytes) -> Reply:
 
     What does not belong to the request is "malformed" and never becomes a value.
     """
-    function = pdu[0]
-    if function == request.function | 0x80 and len(pdu) == 2:
-        refusal = _DECODER.decode(pdu)
-        return Reply(request, exception=refusal.exception_code if isinstance(refusal, ExceptionResponse) else 0)
-    if function != request.function:
+    function = request.function
+    if pdu[0] == function | 0x80 and len(pdu) == 2:
+        return Reply(request, exception=pdu[1])
+    if pdu[0] != function:
         return Reply(request, failure="malformed")
     if type(request) is Read:
-        answer = _DECODER.decode(pdu) if len(pdu) > 1 else None
         wanted = 2 * request.count if function > 2 else (request.count + 7) // 8
-        if isinstance(answer, RawResponse) and answer.size == wanted == len(answer.payload):
-            return Reply(request, answer.payload)
-        return Reply(request, failure="malformed")
+        whole = len(pdu) == wanted + 2 and pdu[1] == wanted
+        return Reply(request, pdu[2:]) if whole else Reply(request, failure="malformed")
     return Reply(request) if pdu == sent[7:12] else Reply(request, failure="malformed")     # 5, 6: the request; 15, 16: its head
 
 
