@@ -96,11 +96,16 @@ class Interlocks:
         self.reasons: dict[int, list[str]] = {}
         self.holds: list[tuple[str, str]] = []
         self._stale = True
+        self._truths: Sequence[bool | None] = ()
+        self._waiting = False                   # a delay or a bypass is running: time alone may change something
 
     def update(self, truths: Sequence[bool | None], now: Now) -> list[Entry]:
         """Take in this scan's causes, in the order of the rows; returns the changes, already applied."""
         entries: list[Entry] = []
         self.holds = []
+        if truths == self._truths and not self._stale and not self._waiting:
+            return entries
+        self._truths, self._waiting = truths, False
         for item, truth in zip(self.items, truths, strict=True):
             if truth is False and not item.active and item.since is None and not item.bypass_until:
                 item.truth = False
@@ -108,6 +113,8 @@ class Interlocks:
             entry = self._judge(item, truth, now)
             if entry is not None:
                 entries.append(entry)
+            if item.bypass_until or (item.since is not None and not item.active):
+                self._waiting = True
         if self._stale or entries:
             self._gather()
         return entries

@@ -65,10 +65,9 @@ class Sense:
             true_value = self._delay(true_value, dt_s)
         tau = self._tau
         if tau > 0.0:
-            self.state += (true_value - self.state) * (dt_s / (tau + dt_s))
-        else:
-            self.state = true_value
-        value = self.state * p.gain
+            true_value = self.state + (true_value - self.state) * (dt_s / (tau + dt_s))
+        self.state = true_value
+        value = true_value * p.gain
         if p.drift_per_h:
             self.drift += p.drift_per_h * dt_s / 3600.0
         value += self.drift
