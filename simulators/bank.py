@@ -47,7 +47,7 @@ class Bank:
         self._memory = tables_of(profile)
         self._reads = {function: self._memory[table] for function, table in _read_tables(profile).items()}
         self._known: dict[tuple[int, int, int], tuple[Memory, int, int] | int] = {}
-        self._spans: dict[tuple[int, int, int], list[Point] | int] = {}
+        self._covered: dict[tuple[Table, int, int], list[Point] | int] = {}
         watchdog = profile.watchdog
         given = timeout_s or (watchdog.timeout_s if watchdog else None)
         self._timeout = round(given * SECOND) if given else None
@@ -207,7 +207,9 @@ class Bank:
         most = self.profile.limits.write_registers if table is Table.HOLDING else 1968
         if not 1 <= count <= most or (request.function in (5, 6) and count != 1):
             return ILLEGAL_VALUE
-        points = self._written(table, request.address, count)
+        points = self._covered.get((table, request.address, count))
+        if points is None:
+            points = self._covered[table, request.address, count] = self._written(table, request.address, count)
         if isinstance(points, int):
             return points
         memory = self._memory[table]
