@@ -42,6 +42,11 @@ class BlockDecoder:
     is the last one again says the same again: most blocks of switches and commands stand still most of the time.
     """
 
+    __slots__ = (
+        "_board", "_last", "_posts", "_rows", "_said", "_standing", "_statuses", "_unpack", "_words", "points",
+        "size",
+    )  # fmt: skip
+
     def __init__(self, table: Table, address: int, count: int, points: Sequence[Point], statuses: Sequence[Point],
                  order: WordOrder, board: dict[str, int], posted: Sequence[str]) -> None:
         self.points = tuple(points)
@@ -99,6 +104,8 @@ class BlockDecoder:
 class _Statuses:
     """The status rules of all points of a block: words from the same block, or as another block last posted them."""
 
+    __slots__ = ("_bits", "_board", "_far", "_fields", "_near", "_points")
+
     def __init__(self, points: Sequence[Point], read: dict[str, Point], fields: dict[str, int], board: dict[str, int]) -> None:
         names = list(dict.fromkeys(rule.point for point in points for rule in point.statuses))
         self._points = points
@@ -143,6 +150,8 @@ def _standing(point: Point, known: dict[str, int | None]) -> int:
 
 class _Judge:
     """Quality of one point where it is more than a plain number inside its range."""
+
+    __slots__ = ("fail_high", "fail_low", "high", "low", "mask", "missing", "plain")
 
     def __init__(self, point: Point) -> None:
         self.mask = 1 << point.bit if point.bit is not None and point.kind is Kind.BIT else 0

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 
-class Read(msgspec.Struct, frozen=True):
+class Read(msgspec.Struct, frozen=True, gc=False):
     """Read ``count`` registers or bits: function 1 coils, 2 discrete inputs, 3 holding, 4 input registers."""
 
     unit: int
@@ -19,7 +19,7 @@ class Read(msgspec.Struct, frozen=True):
     count: int
 
 
-class Write(msgspec.Struct, frozen=True):
+class Write(msgspec.Struct, frozen=True, gc=False):
     """Write registers or bits: function 5 one coil, 6 one register, 15 coils, 16 registers."""
 
     unit: int
@@ -51,7 +51,7 @@ class CallMethod(msgspec.Struct, frozen=True):
 Request = Read | Write | ReadNodes | WriteNode | CallMethod
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """The answer to one request.
 
     ``payload``: for a Modbus read the register bytes as on the wire (big-endian, 2 per register) or packed bits

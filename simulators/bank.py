@@ -33,6 +33,12 @@ class Bank:
     server in front of the bank honours: it does not answer, or answers so much later. ``written``: writes that were asked for.
     """
 
+    __slots__ = (
+        "_actions", "_commands", "_covered", "_fast", "_fed_at", "_fed_by", "_feeder", "_known", "_memory",
+        "_points", "_presets", "_readers", "_reads", "_shown", "_timeout", "answered", "delay_s", "expired",
+        "profile", "refused", "silent", "unit_id", "written",
+    )  # fmt: skip
+
     def __init__(self, profile: Profile, unit_id: int | None = None, timeout_s: float | None = None,
                  comm_loss: Mapping[str, str] | None = None) -> None:
         self.profile = profile

@@ -71,6 +71,11 @@ class Line:
     ``utc_offset_ns``: UTC at monotonic 0, for the analyser's time stamps.
     """
 
+    __slots__ = (
+        "_asked", "_calm", "_calm_s", "_moved", "_quick", "_switches", "_trips", "banks", "behaviours", "clocks",
+        "config", "demands", "groups", "icp", "measured", "seed", "world",
+    )  # fmt: skip
+
     def __init__(self, config: Config, seed: int | None = None, utc_offset_ns: int = 0) -> None:
         self.config = config
         self.seed = config.simulation.seed if seed is None else seed

@@ -17,6 +17,8 @@ _BITS_PER_REGISTER = 16
 class Memory:
     """One register table from its lowest to its highest declared address: big-endian, ready to be sliced into an answer."""
 
+    __slots__ = ("_blocks", "_bytes", "_low", "_may_read")
+
     def __init__(self, points: Sequence[Point], blocks: Sequence[Block], gap: int) -> None:
         self._blocks = [(block.address, block.count) for block in blocks]
         inside = [range(block.address, block.address + block.count) for block in blocks]
@@ -62,6 +64,8 @@ class Memory:
 
 class BitMemory(Memory):
     """One bit table; its answer is packed, lowest address in the lowest bit."""
+
+    __slots__ = ("_packed",)
 
     def __init__(self, points: Sequence[Point], blocks: Sequence[Block], gap: int) -> None:
         super().__init__(points, blocks, gap * _BITS_PER_REGISTER)

@@ -57,6 +57,14 @@ _LEAK_NO_FAN: Final = 0.3  # and while it stands: assumed
 class World:
     """The simulated line. `values` in the order of `names()`."""
 
+    __slots__ = (
+        "_accounts", "_base", "_c301", "_entered_gas", "_entered_liquor", "_entered_solid", "_flows", "_fp201",
+        "_index", "_k301", "_left_gas", "_left_liquor", "_left_solid", "_opening", "_p121", "_p131", "_p132",
+        "_p202", "_p211", "_room", "_screw", "_site", "_table", "_tk110", "_tk210", "_w101", "base_fine_l", "base_l",
+        "buffers", "bund_liquor", "bund_solid", "elapsed_s", "hopper", "parameters", "peroxide_l", "press", "rooms",
+        "scrubber", "seed", "site", "tanks", "values",
+    )  # fmt: skip
+
     def __init__(self, parameters: Mapping[str, Any] | WorldParameters | None = None, seed: int = 0) -> None:
         if parameters is None:
             p = WorldParameters()

@@ -72,6 +72,8 @@ class Alarm:
 class Alarms:
     """All alarms, evaluated once per scan."""
 
+    __slots__ = ("by_name", "items")
+
     def __init__(self, rows: Sequence[AlarmRow]) -> None:
         self.items = [Alarm(row) for row in rows]
         self.by_name = {item.row.name: item for item in self.items}

@@ -59,6 +59,13 @@ class Conversation:
     ``outcomes`` and ``events`` ("lost", "regained", "refused", "wrong_device" with a detail) are drained by the scan.
     """
 
+    __slots__ = (
+        "_asked", "_beats", "_beside", "_burst", "_flight", "_heart", "_may_prove", "_probe_at", "_probes", "_proof",
+        "_proof_at", "_proven", "_reported", "_request", "_silent", "_steps", "_token_until", "_wrong", "depth",
+        "device", "events", "health", "image", "outcomes", "pause_s", "polling", "profile", "quiet", "read_only",
+        "state", "tags", "unit", "writing",
+    )  # fmt: skip
+
     def __init__(self, device: str, profile: Profile, image: Image, bindings: Sequence[Binding], *, unit: int | None = None,
                  timeout_s: float | None = None, read_only: bool = False, depth: int = 1) -> None:
         self.device, self.profile, self.image, self.read_only = device, profile, image, read_only

@@ -80,6 +80,8 @@ class Output:
 class Outputs:
     """All outputs and their arbitration."""
 
+    __slots__ = ("_told", "by_name", "by_tag", "failures", "items", "send")
+
     def __init__(self, rows: Sequence[OutputRow], send: Send) -> None:
         self.items = [Output(row) for row in rows]
         self.by_tag = {item.row.tag: item for item in self.items}

@@ -19,7 +19,7 @@ __all__ = ["GOOD", "BAD_NO_COMMUNICATION", "Image", "Now", "Reading", "SECOND"]
 SECOND = 1_000_000_000
 
 
-class Now(msgspec.Struct, frozen=True):
+class Now(msgspec.Struct, frozen=True, gc=False):
     """One instant: ``mono`` decides (monotonic, ns), ``utc`` is written down (ns since 1970)."""
 
     mono: int
@@ -42,6 +42,8 @@ class Image:
     A tag older than its ``max_age`` turns Bad by itself (``age``); the last good value is never live again until a new
     reading arrives. Time does not run backwards: a reading is never seen before the last ``age``.
     """
+
+    __slots__ = ("_old_at", "_shortest", "asked", "index", "max_age", "names", "quality", "seen", "source", "value")
 
     def __init__(self, names: Sequence[str], max_age_ns: Sequence[int]) -> None:
         n = len(names)

@@ -86,6 +86,11 @@ class Interlocks:
     ``holds``: (unit or "*", row name) of every trip since the last scan.
     """
 
+    __slots__ = (
+        "_stale", "_truths", "_waiting", "armed", "by_name", "bypass_max_ns", "forced", "holds", "items", "reasons",
+        "safe",
+    )  # fmt: skip
+
     def __init__(self, rows: Sequence[Row], safe: Mapping[int, float], bypass_max_ns: int) -> None:
         self.items = [Interlock(row) for row in rows]
         self.by_name = {item.row.name: item for item in self.items}

@@ -136,6 +136,8 @@ class Poll:
 class Polling:
     """All blocks of a device in groups of one period, and the queue of those that have come due."""
 
+    __slots__ = ("_groups", "_next", "due_at", "period_ns", "polls", "queue", "skipped")
+
     def __init__(self, profile: Profile, unit: int, bindings: Sequence[Binding]) -> None:
         self.queue: deque[Poll] = deque()
         self.skipped = 0

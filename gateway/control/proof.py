@@ -12,6 +12,8 @@ from gateway.control.writing import Command, write_function
 class Proof:
     """The read that shows whether the right device answers."""
 
+    __slots__ = ("_decoder", "point", "raw", "request")
+
     def __init__(self, profile: Profile, unit: int, point: Point, raw: int) -> None:
         self.point, self.raw = point, raw
         block, = plan(profile, (point,))
@@ -26,6 +28,8 @@ class Proof:
 
 class Heartbeat:
     """The write that keeps a device's watchdog from running out. ``every``: a third of the timeout, ns."""
+
+    __slots__ = ("_count", "_function", "_pattern", "_point", "_unit", "at", "every", "request")
 
     def __init__(self, profile: Profile, unit: int, timeout_s: float, point: Point | None, pattern: str) -> None:
         self.every = int(timeout_s * SECOND / 3)

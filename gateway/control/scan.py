@@ -47,6 +47,10 @@ class Result(msgspec.Struct):
 class Scan:
     """The plant process's decision maker. ``run`` is one pass; ``submitted`` tells under which ticket its entries went."""
 
+    __slots__ = (
+        "_alarm_tick", "_last", "_last_now", "_totals", "_truths", "_waiting", "armed", "commands", "count", "inbox", "parts", "started",
+    )  # fmt: skip
+
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.inbox: deque[Command] = deque()

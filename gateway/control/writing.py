@@ -57,6 +57,8 @@ class Command:
 class Writing:
     """The commands of one device: waiting (one per point), under way (one), and the outcomes of those that ended."""
 
+    __slots__ = ("_profile", "_targets", "_unit", "_worn", "active", "outcomes", "spared", "waiting", "words")
+
     def __init__(self, profile: Profile, unit: int, bindings: Sequence[Binding], readable: frozenset[int]) -> None:
         self.waiting: dict[str, Command] = {}
         self.active: Command | None = None

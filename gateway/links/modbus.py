@@ -67,7 +67,7 @@ class Tally(msgspec.Struct):
     garbage: int = 0
 
 
-class Flight(msgspec.Struct):
+class Flight(msgspec.Struct, gc=False):
     """One request on its way: whose, what, the frame as sent, and when (loop time, s)."""
 
     conversation: Talker
@@ -82,6 +82,12 @@ class ModbusTcpLink:
     ``window``: requests that the other end queues (1 unless its maker says more). A device never has more than one in
     flight: the window serves the units behind a gateway.
     """
+
+    __slots__ = (
+        "_after", "_alarm", "_backoff", "_clock", "_drained", "_flights", "_frames", "_gone", "_heard", "_heard_at",
+        "_loop", "_now", "_overdue", "_paused", "_rings", "_rng", "_silence", "_silent", "_transaction", "_turn",
+        "_wire", "connect_s", "conversations", "host", "name", "port", "read_only", "tally", "timeout_s", "window",
+    )  # fmt: skip
 
     def __init__(self, name: str, host: str, port: int, timeout_s: float, conversations: Sequence[Talker], *,
                  clock: Callable[[], Now], rng: random.Random, read_only: bool = False, connect_s: float = CONNECT_S,

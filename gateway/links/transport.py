@@ -103,6 +103,8 @@ class Owner(Protocol):
 class Wire(asyncio.BufferedProtocol):
     """One connection. ``partial``: whether the beginning of a frame waits for its rest."""
 
+    __slots__ = ("_buffer", "_filled", "_transport", "_view", "_why", "owner", "write")
+
     def __init__(self, owner: Owner) -> None:
         self.owner = owner
         self.write: Callable[[bytes], None] = _nowhere

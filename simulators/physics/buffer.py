@@ -10,6 +10,8 @@ BUFFER_C = 25.0
 class Buffer:
     """Liquor (mol) with `volume_l` and `ph`; pH is refreshed every 5 s of moving liquor."""
 
+    __slots__ = ("_speciation", "_stale_s", "capacity_l", "liquor", "ph", "volume_l")
+
     def __init__(self, capacity_l: float) -> None:
         self.capacity_l = capacity_l
         self.liquor = empty_liquor()

@@ -20,6 +20,8 @@ class Layer:
 class Hopper:
     """The layers, and the screw's speed."""
 
+    __slots__ = ("layers", "screw_max_kg_min", "speed")
+
     def __init__(self, screw_max_kg_min: float) -> None:
         self.screw_max_kg_min = screw_max_kg_min
         self.layers: list[Layer] = []

@@ -28,6 +28,12 @@ _CELLS = 3
 class FilterPress:
     """Plates, cake and the liquor in it. `filtrate` is the liquor (mol) that ran off in the last step; `source` the tank index last fed."""
 
+    __slots__ = (
+        "_drop_part", "_ran_l", "bin_kg", "bin_liquor", "bin_solid", "blow_valve", "cells", "conductivity",
+        "drop_valve", "feed_bar", "feed_valve", "filtrate", "filtrate_m3_h", "hydraulic_bar", "p", "plates", "solid",
+        "solid_kg", "source", "turbidity_ntu", "wash_m3_h", "wash_valve", "washed_l", "wetness",
+    )  # fmt: skip
+
     def __init__(self, p: PressParameters) -> None:
         self.p = p
         self.solid = empty_solid()

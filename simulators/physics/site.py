@@ -38,6 +38,11 @@ def carbonate_ph(alkalinity_mol_l: float) -> float:
 class Site:
     """Services, flags and stocks that the tanks share within a step."""
 
+    __slots__ = (
+        "_strength", "acid", "acid_l", "air_bar", "air_ok", "chilled_c", "chilled_flows", "duct_nm3_h", "estop",
+        "fan", "hot_c", "hot_flows", "nitrogen", "nitrogen_bar", "p", "power", "water_c",
+    )  # fmt: skip
+
     def __init__(self, p: WorldParameters) -> None:
         self.p = p
         self.hot_c, self.chilled_c, self.water_c = p.hot_supply_c, p.chilled_supply_c, p.water_c
@@ -97,6 +102,8 @@ class Site:
 class Scrubber:
     """C-301: takes HCl out of the duct into its caustic. `liquor` in mol; `stack_hcl_mol` left over in the last step."""
 
+    __slots__ = ("_alkalinity", "_ph", "caustic_l", "hcl_mg_nm3", "liquor", "p", "recirculates", "stack_hcl_mol")
+
     def __init__(self, p: WorldParameters) -> None:
         self.p = p
         self.liquor = empty_liquor()
@@ -141,6 +148,8 @@ class Scrubber:
 
 class Rooms:
     """Four hydrogen detectors and one HCl detector in the ventilated hall, each in its own zone."""
+
+    __slots__ = ("air_m3_h", "h2_pct_lel", "hcl_ppm", "p")
 
     def __init__(self, p: WorldParameters) -> None:
         self.p = p

@@ -48,6 +48,14 @@ _JACKET_KJ_M3: Final = 1000.0 * CP_WATER
 class LeachTank:
     """R-10n. Reads its commands from and writes its measurements to `values[base:]`."""
 
+    __slots__ = (
+        "_delay_s", "_idle_s", "_made", "acid_l_min", "acid_mol", "air_in_mol", "ambient_c", "area_m2", "base",
+        "chemistry", "cold", "cold_m3_h", "contents", "d50_um", "delay", "dosed", "entered", "external_kj", "foam_m",
+        "gas_out", "h2_nm3_h", "headspace", "headspace_mbar", "hot", "jacket_c", "jacket_in_c", "jacket_m3_h",
+        "lel_pct", "nitrogen_mol", "njs_rpm", "p", "pump_rpm", "rpm", "spilt", "transfer_m3_h", "unit", "valves",
+        "vapour_mol", "vent_hcl_mol", "waiting_s", "wall_c", "water_l_min",
+    )  # fmt: skip
+
     def __init__(self, unit: str, base: int, p: TankParameters, ambient_c: float) -> None:
         self.unit, self.base, self.p, self.ambient_c = unit, base, p, ambient_c
         self.contents = Contents(ambient_c)
