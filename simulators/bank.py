@@ -19,7 +19,7 @@ from typing import Literal
 from devices.codec import INTEGER_RANGES, decode, encode, encode_text, packer
 from devices.exchange import Read, Reply, Request, Write
 from devices.profile import Access, CommLoss, Kind, Point, Profile, Table
-from simulators.memory import SECOND, Memory, tables_of
+from simulators.memory import SECOND, Memory, Register, tables_of
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 _WRITES = {5: Table.COIL, 6: Table.HOLDING, 15: Table.COIL, 16: Table.HOLDING}
@@ -34,8 +34,8 @@ class Bank:
     """
 
     __slots__ = (
-        "_actions", "_commands", "_covered", "_fast", "_fed_at", "_fed_by", "_feeder", "_known", "_memory",
-        "_points", "_presets", "_readers", "_reads", "_shown", "_timeout", "answered", "delay_s", "expired",
+        "_actions", "_commands", "_covered", "_fed_at", "_fed_by", "_feeder", "_known", "_memory",
+        "_points", "_presets", "_readers", "_reads", "_registers", "_timeout", "answered", "delay_s", "expired",
         "profile", "refused", "silent", "unit_id", "written",
     )  # fmt: skip
 
@@ -64,12 +64,10 @@ class Bank:
         self._actions = {name: CommLoss(action) for name, action in actions.items()}
         self._presets = dict(watchdog.presets) if watchdog else {}
         self._readers: dict[str, tuple[Callable[[], int | float], float, float]] = {}      # number, scale, offset
-        self._shown: dict[str, float] = {}      # what stands in registers that nobody else writes
         self._commands: dict[str, list[int]] = {point.name: [] for point in profile.points if point.sequences}
-        self._fast = {point.name: (pack, *self._memory[point.table].at(point.address), 2 * point.width,
-                                   point.access is Access.READ and not _shares(point, profile))
-                      for point in profile.points
-                      if point.bit is None and point.table not in _BITS and (pack := packer(point, profile.order)) is not None}
+        self._registers = {point.name: Register(pack, *self._memory[point.table].at(point.address), point.width, _alone(point, profile))
+                           for point in profile.points
+                           if point.bit is None and point.table not in _BITS and (pack := packer(point, profile.order)) is not None}
         if profile.identity is not None:
             self.put_raw(*profile.identity)
 
@@ -109,18 +107,20 @@ class Bank:
                 self._commands[name].append(self.raw(name))
 
     # ---------------------------------------------------------------------------------------------- the device's side
+    def forget(self) -> None:
+        """The memory was replaced as a whole: nothing is taken to stand in a register any more."""
+        for register in self._registers.values():
+            register.shown = math.nan
+
     def set(self, name: str, value: float) -> None:
         """Put a measured value into its registers: scaled, in the point's word order, saturating; NaN as "not available"."""
-        fast = self._fast.get(name)
-        if fast is not None and value - value == 0.0:       # finite
-            if self._shown.get(name) == value:
+        register = self._registers.get(name)
+        if register is not None:
+            if value == register.shown:
                 return
-            pack, buffer, at, size, alone = fast
-            buffer[at:at + size] = pack(value)
-            if alone:
-                self._shown[name] = value
-            return
-        self._shown.pop(name, None)
+            if value - value == 0.0:            # finite
+                return register.put(value)
+            register.shown = math.nan
         point = self._points[name]
         if point.bit is not None and point.table not in _BITS:
             return self._put_bit(point, bool(value))
@@ -134,28 +134,23 @@ class Bank:
 
     def setter(self, name: str) -> Callable[[float], None]:
         """``set`` of one point, prepared for being called at every step."""
-        fast = self._fast.get(name)
-        if fast is None or not fast[4]:
+        register = self._registers.get(name)
+        if register is None:
             return functools.partial(self.set, name)
-        pack, buffer, at, size, _ = fast
-        end, last = at + size, math.nan
 
         def put(value: float) -> None:
-            nonlocal last
-            if value == last:
-                return
-            if value - value != 0.0:            # NaN or infinite
-                self.set(name, value)
-            else:
-                buffer[at:end] = pack(value)
-            last = value
+            if value != register.shown:
+                if value - value == 0.0:        # finite
+                    register.put(value)
+                else:
+                    self.set(name, value)
 
         return put
 
     def getter(self, name: str) -> Callable[[], float]:
         """``get`` of one point, prepared for being called at every step."""
         read, scale, offset = self._reader(name)
-        return lambda: read() * scale + offset
+        return read if (scale, offset) == (1.0, 0.0) else lambda: read() * scale + offset
 
     def get(self, name: str) -> float:
         """The value in a point's registers, decoded (for an output: what is commanded, or its comm-loss action)."""
@@ -283,8 +278,9 @@ def _read_tables(profile: Profile) -> dict[int, Table]:
     return {function: own[function] for function in profile.limits.read_functions if function in own}
 
 
-def _shares(point: Point, profile: Profile) -> bool:
-    """Whether another point that can be set lives in the same registers (a status word and its bits, a command and its echo)."""
+def _alone(point: Point, profile: Profile) -> bool:
+    """Whether nothing else is ever written to the point's registers: no master, no other point (a status word and its bits)."""
     span = range(point.address, point.address + point.width)
-    return any(other is not point and other.table is point.table and (other.access is not Access.READ or other.bit is not None)
-               and (other.address in span or other.address + other.width - 1 in span) for other in profile.points)
+    return point.access is Access.READ and not any(
+        other is not point and other.table is point.table and (other.access is not Access.READ or other.bit is not None)
+        and (other.address in span or other.address + other.width - 1 in span) for other in profile.points)

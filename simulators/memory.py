@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import struct
 from collections.abc import Callable, Iterable, Sequence
 
@@ -12,6 +13,22 @@ from devices.profile import Access, Block, Point, Profile, Table, WordOrder
 SECOND = 1_000_000_000
 _BITS = (Table.COIL, Table.DISCRETE)
 _BITS_PER_REGISTER = 16
+
+
+class Register:
+    """Where the value of a numeric point lies. ``shown``: what stands there, if nobody else ever writes it (NaN: not known)."""
+
+    __slots__ = ("_alone", "_at", "_buffer", "_end", "_pack", "shown")
+
+    def __init__(self, pack: Callable[[float], bytes], buffer: bytearray, at: int, width: int, alone: bool) -> None:
+        self._pack, self._buffer, self._at, self._end, self._alone = pack, buffer, at, at + 2 * width, alone
+        self.shown = math.nan
+
+    def put(self, value: float) -> None:
+        """Write a finite value."""
+        self._buffer[self._at:self._end] = self._pack(value)
+        if self._alone:
+            self.shown = value
 
 
 class Memory:

@@ -87,7 +87,7 @@ def _restore_bank(bank: Bank, state: dict[str, Any], later: int) -> None:
     for key in _BANK:
         setattr(bank, key, state[key])
     bank._fed_at = None if state["fed_at"] is None else state["fed_at"] + later
-    bank._shown.clear()
+    bank.forget()
 
 
 def _restore_analyser(line: Line, state: dict[str, Any], later: int, utc_offset_ns: int) -> None:

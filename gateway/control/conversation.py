@@ -216,7 +216,7 @@ class Conversation:
                 return self._failed(flight, "malformed", now, str(why))
             if flight.words:
                 self._learn(flight, reply.payload)
-            self.quiet = self._nothing_to_ask()
+            self.quiet = not (self.polling.queue or self._beats or self.writing.waiting)
         elif type(flight) is Command:
             self._settle(flight, now.mono, "accepted", "")
         elif type(flight) is Proof:

@@ -95,11 +95,11 @@ class Derived:
         if not self.points:
             self.since = now.mono
             self.sums = [0.0, 0.0, 0.0, 0.0]
-        t = (now.mono - self.since) / SECOND
-        self.points.append((t, sample))
+        t, points, window_s = (now.mono - self.since) / SECOND, self.points, self.row.window_ns / SECOND
+        points.append((t, sample))
         self._sum(t, sample, 1.0)
-        while t - self.points[0][0] > self.row.window_ns / SECOND:
-            self._sum(*self.points.popleft(), -1.0)
+        while t - points[0][0] > window_s:
+            self._sum(*points.popleft(), -1.0)
         if t > 3600.0:
             self._rebase()
 

@@ -81,8 +81,8 @@ class Image:
             if quality[i] < 0x80000000:
                 if now_mono - seen[i] > limit:
                     quality[i] = BAD_NO_COMMUNICATION
-                else:
-                    old_at = min(old_at, seen[i] + limit)
+                elif seen[i] + limit < old_at:
+                    old_at = seen[i] + limit
         self._old_at = old_at
 
     def reading(self, name: str) -> Reading:

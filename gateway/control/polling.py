@@ -97,13 +97,11 @@ class Poll:
     def _translated(self, said: Said) -> list[tuple[int, float, int]]:
         """From points to tags; a Good reading outside what the plant allows becomes Uncertain."""
         values, qualities = said
-        shown: list[tuple[int, float, int]] = []
-        for k, tag, gain, offset, low, high in self._entries:
-            value, quality = values[k] * gain + offset, qualities[k]
-            if quality == GOOD and not low <= value <= high:
-                quality = UNCERTAIN_EU_EXCEEDED
-            shown.append((tag, value, quality))
-        return shown
+        return [
+            (tag, value, UNCERTAIN_EU_EXCEEDED if qualities[k] == GOOD and not low <= value <= high else qualities[k])
+            for k, tag, gain, offset, low, high in self._entries
+            for value in (values[k] * gain + offset,)
+        ]
 
     def refuse(self, image: Image, code: int, now: int) -> None:
         """Judge the block after a Modbus exception of the device itself (not of a gateway in front of it).
@@ -165,7 +163,7 @@ class Polling:
                     elif now >= poll.not_before:
                         poll.queued = True
                         self.queue.append(poll)
-        self.due_at = min(self._next, default=now)
+        self.due_at = min(self._next) if self._next else now + self.period_ns
 
     def probe(self) -> None:
         """Queue one block only: enough to find out whether a silent device is back."""
