@@ -22,6 +22,7 @@ from gateway.config.models import Config, Tag
 from gateway.config.models import Derived as DerivedModel
 from gateway.config.models import Loop as LoopModel
 from gateway.config.phases import PHASES, STREAMS
+from gateway.config.scaling import tag_line
 from gateway.control.alarm import AlarmRow, Alarms
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.chain import BatchCreated, SampleRequested
@@ -440,16 +441,6 @@ def deadbands(plant: Plant) -> dict[str, float]:
 def _answers_with_feedback(talk: Talk, tag: Tag) -> bool:
     """Whether the device answers for this point with what came of the command, not with the command."""
     return isinstance(talk, Conversation) and tag.point is not None and talk.profile.point(tag.point).feedback is not None
-
-
-def tag_line(tag: Tag, profile: Profile) -> tuple[float, float]:
-    """Gain and offset from the device's point to the tag: its span where it has one, else conversion of units."""
-    if tag.span is not None:
-        (p0, p1), (t0, t1) = tag.span
-        gain = (t1 - t0) / (p1 - p0)
-        return gain, t0 - gain * p0
-    known = {p.name: p.unit for p in (*profile.points, *profile.nodes)}
-    return factor(known[tag.point or ""], tag.unit)
 
 
 def _internal(what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop]) -> Callable[[], float | None]:
