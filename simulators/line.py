@@ -16,6 +16,7 @@ from typing import Any
 from devices.instruments.icp_lads import STREAMS
 from devices.units import factor
 from gateway.config.models import Config, SenseModel, Tag
+from gateway.config.scaling import Span, span_line, tag_line
 from simulators.analyzer import IcpDevice
 from simulators.bank import Bank
 from simulators.behaviour import Behaviour, behaviour
@@ -25,7 +26,6 @@ from simulators.senses.sense import Sense, SenseParameters
 from simulators.world import Feed, World
 
 SECOND = 1_000_000_000
-FULL_RPM = {"M-101": 400.0, "M-102": 400.0, "M-103": 400.0}
 CALM_S = 1.0                                    # transmitters are looked into once a second, as they are polled
 SAMPLE_L = {"LIQUOR": 0.05, "RESIDUE": 0.5, "CAKE": 0.2, "QC": 0.0}
 
@@ -84,12 +84,13 @@ class Line:
         self.measured: dict[str, dict[str, float]] = {}
         self.behaviours: dict[str, Behaviour] = {}
         self.demands: dict[str, dict[str, float]] = {}
+        full_rpm = config.simulation.full_rpm
         for name, device in config.devices.items():
             profile = config.profiles[device.profile]
             if profile.protocol != "modbus":
                 continue
             self.banks[name] = Bank(profile, device.unit_id, device.timeout_s, device.comm_loss)
-            settings = {"full_rpm": FULL_RPM.get(name, 2900.0)} if device.profile in ("abb_acs580", "grundfos_cim") else {}
+            settings = {"full_rpm": full_rpm[name]} if name in full_rpm else {}
             inside = behaviour(device.profile, **settings)
             if inside is not None:
                 self.behaviours[name], self.measured[name] = inside, {}
@@ -124,7 +125,7 @@ class Line:
         renamed = _MEASURED.get(profile, {}).get(tag.point)
         if renamed is not None or (tag.device in self.behaviours and profile not in _MEASURED):
             key, scale = renamed or (tag.point, 1.0)
-            scale = FULL_RPM.get(tag.device, 2900.0) / 100.0 if scale is None else scale
+            scale = self.config.simulation.full_rpm[tag.device] / 100.0 if scale is None else scale
             gain, offset = gain * scale, offset * scale
             put = functools.partial(self.measured[tag.device].__setitem__, key)
         else:
@@ -151,22 +152,17 @@ class Line:
         quick |= {tag.device for name in self.config.simulation.senses if (tag := self.config.tags[name]).point == "flow"}
         return [name for name in self.behaviours if name not in quick], [name for name in self.behaviours if name in quick]
 
-    def _to_point(self, variable: str, span: Any, tag: Tag) -> tuple[float, float]:
+    def _to_point(self, variable: str, span: Span | None, tag: Tag) -> tuple[float, float]:
         """Gain and offset from the variable to the device's point."""
         unit = variable_unit(variable)
-        gain, offset = (1.0, 0.0) if unit is None else factor(unit, tag.unit) if span is None else _line(span)
+        gain, offset = (1.0, 0.0) if unit is None else factor(unit, tag.unit) if span is None else span_line(span)
         if tag.invert:
             gain, offset = -gain, 1.0 - offset
         point_gain, point_offset = self._point_line(tag)
         return gain / point_gain, (offset - point_offset) / point_gain
 
     def _point_line(self, tag: Tag) -> tuple[float, float]:
-        if tag.span is not None:
-            return _line(tag.span)
-        assert tag.device is not None
-        assert tag.point is not None
-        point = self.config.profiles[self.config.devices[tag.device].profile].point(tag.point)
-        return factor(point.unit, tag.unit)
+        return tag_line(tag, self.config.profiles[self.config.devices[tag.device or ""].profile])
 
     def _period(self, tag: Tag) -> float:
         scan = self.config.site.scan
@@ -277,9 +273,3 @@ class Line:
         place = STREAMS[stream]
         point = {"RESIDUE": f"residue {place}", "CAKE": "cake FP-201"}.get(template, place)
         return self.world.sample(point, SAMPLE_L[template])
-
-
-def _line(span: Any) -> tuple[float, float]:
-    (a0, a1), (b0, b1) = span
-    gain = (b1 - b0) / (a1 - a0)
-    return gain, b0 - gain * a0

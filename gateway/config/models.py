@@ -308,7 +308,7 @@ class Simulation(Model):
     """The simulated line: parameters of the physics, which variable each tag sees or moves, seeds.
 
     ``constants``: inputs that do not change by themselves (a local/remote switch). ``own``: tags that the device makes
-    itself, without a variable of the physics (a pump's run bit).
+    itself, without a variable of the physics (a pump's run bit). ``full_rpm``: shaft speed of a drive at 100 %.
     """
 
     seed: int = 1
@@ -317,6 +317,7 @@ class Simulation(Model):
     constants: dict[Name, float] = {}           # input tag -> value
     actuators: dict[Name, str]                  # output tag -> variable
     own: tuple[Name, ...] = ()
+    full_rpm: dict[Name, float] = {}            # drive -> rpm
     true_assays: dict[Name, dict[str, float]] = {}   # lot -> element -> true fraction
 
 

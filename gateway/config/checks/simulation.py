@@ -8,6 +8,7 @@ from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Simulation
 
+DRIVES = ("abb_acs580", "grundfos_cim")  # profiles that turn a shaft
 BELIEVABLE = 4.0  # standard uncertainties between a lot's assay and what it truly holds
 
 
@@ -55,6 +56,24 @@ def moved_once(draft: Draft) -> Iterator[Fault]:
             yield draft.fault(("simulation", "actuators", name), f"{variable} is already moved by {movers[variable]}")
 
 
+def drives_turn(draft: Draft) -> Iterator[Fault]:
+    """Every drive turns at some speed when it is told 100 %, and nothing else does."""
+    simulation = draft.simulation
+    if simulation is None:
+        return
+    for name, rpm in simulation.full_rpm.items():
+        path, device = ("simulation", "full_rpm", name), draft.devices.get(name)
+        if not draft.exists("devices", name):
+            yield draft.unknown(path, name, draft.declared["devices"], "device")
+        elif device is not None and device.profile not in DRIVES:
+            yield draft.fault(path, f"{name} is no drive; drives are {', '.join(DRIVES)}")
+        if rpm <= 0:
+            yield draft.fault(path, f"{rpm:g} rpm, must be greater than 0")
+    for name, device in draft.devices.items():
+        if device.profile in DRIVES and name not in simulation.full_rpm:
+            yield draft.fault(("simulation", "full_rpm"), f"drive {name} has no shaft speed at 100 %")
+
+
 def true_assays(draft: Draft) -> Iterator[Fault]:
     """What a lot truly holds differs from its assay by no more than the assay's uncertainty allows."""
     simulation = draft.simulation
@@ -93,4 +112,4 @@ def variables_exist(draft: Draft, variables: Set[str]) -> Iterator[Fault]:
             yield draft.unknown(("simulation", "actuators", name), variable, variables, "variable")
 
 
-CHECKS = (complete, tags_exist, moved_once, true_assays)
+CHECKS = (complete, tags_exist, moved_once, drives_turn, true_assays)

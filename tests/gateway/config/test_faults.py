@@ -568,6 +568,10 @@ SIMULATION = [
         "XV-301 is an output",
         "    XV-301: {",
     ),
+    Mistake("simulation.yaml", "M-101: 400, ", "", "drive M-101 has no shaft speed at 100 %", "  full_rpm:"),
+    Mistake("simulation.yaml", "M-101: 400, ", "M-101: 0, ", "0 rpm, must be greater than 0"),
+    Mistake("simulation.yaml", "{M-100: 2900", "{M-109: 400, M-100: 2900", "unknown device 'M-109'"),
+    Mistake("simulation.yaml", "{M-100: 2900", "{LC-101: 400, M-100: 2900", "LC-101 is no drive; drives are abb_acs580, grundfos_cim"),
     Mistake("simulation.yaml", "Dy: 0.0179,", "Dy: 0.0279,", "more than 4 standard uncertainties from the assay"),
     Mistake("simulation.yaml", "{Nd: 0.2265,", "{Xx: 0.2265,", "unknown assayed element 'Xx'"),
     Mistake(
