@@ -1,6 +1,6 @@
 """What happens in a stirred vessel of liquor and solid in one step: every reaction, its acid, its water, its gas and its heat.
 
-Each reaction is one row of whole numbers, balanced in elements and charge, so that mass and charge are exact whatever the rates do.
+Each reaction is one row of whole numbers (`reactions`), so that mass and charge are exact whatever the rates do.
 Extents are bounded by what is there: a phase decays by exp(-k dt), acid demand is shared out by A / (A + demand), where A is the buffer
 capacity (the acid that moves ln[H+] by one), and a precipitation may not move ln[H+] by more than a half in one step.
 
@@ -8,9 +8,10 @@ Source: stoichiometry house domain brief 2.2; heats from the formation enthalpie
 """
 
 from math import exp
-from typing import Final, NamedTuple
+from typing import Final
 
 from simulators.physics.kinetics import Rates, arrhenius, relative_rate
+from simulators.physics.reactions import COPPER_METAL, DISSOLUTION, HEAT_AIR, HEAT_DECAY, HEAT_FERRIC, HEAT_PEROXIDE, IRON_METAL
 from simulators.physics.speciation import LN10, Speciation, log_k
 from simulators.physics.species import (
     AL,
@@ -18,7 +19,6 @@ from simulators.physics.species import (
     ALO,
     BO,
     BOUNDARY,
-    CATION,
     CO,
     CO_OH,
     COO,
@@ -34,10 +34,7 @@ from simulators.physics.species import (
     HEMATITE_NEW,
     HYDROXIDE,
     INERT,
-    LIQUOR_CHARGE,
-    LIQUOR_ENTHALPY,
     METAL,
-    METALS,
     ND,
     NI,
     NI_OH,
@@ -45,12 +42,8 @@ from simulators.physics.species import (
     OXIDE,
     PEROVSKITE,
     RARE_EARTHS,
-    SOLID,
-    SOLID_ELEMENTS,
-    SOLID_ENTHALPY,
     SORBED,
     WATER,
-    B,
     H,
 )  # fmt: skip
 
@@ -82,57 +75,6 @@ AIR_IRON: Final = (2.0e-8, 70.0, 25.0)  # per s in air at 25 degC, Ea 70; acid c
 FERRIC_METAL: Final = 0.5  # per min, Fe3+ reduced by metal while any is left: assumed
 
 
-class Dissolution(NamedTuple):
-    """One solid going into solution, per mol of phase: `cation` + `iron` Fe3+, taking `acid` H+, giving `water` and `hydrogen`."""
-
-    cation: int
-    iron: int
-    acid: int
-    water: float
-    hydrogen: float
-    heat_kj: float
-
-
-def _dissolution(solid: int, cation: int, iron: int, acid: int, water: float, hydrogen: float) -> Dissolution:
-    h = LIQUOR_ENTHALPY
-    change = h[cation] + iron * h[FE3] + water * h[WATER] - SOLID_ENTHALPY[solid] - acid * h[H]
-    return Dissolution(cation, iron, acid, water, hydrogen, change)
-
-
-def _rows() -> tuple[Dissolution, ...]:
-    rows = []
-    for i, name in enumerate(SOLID[:-1]):
-        kind, _, element = name.partition(".")
-        elements = SOLID_ELEMENTS[i]
-        iron = 0
-        if kind in ("metal", "boundary"):
-            cation = CATION[element]
-            if element == "B":
-                rows.append(_dissolution(i, cation, 0, 0, -3.0, 1.5))
-                continue
-            z = LIQUOR_CHARGE[cation]
-            rows.append(_dissolution(i, cation, 0, z, 0.0, 0.5 * z))
-            continue
-        if kind == "perovskite":
-            cation, iron = CATION[element], 1
-            acid = 6
-        elif element == "B":
-            rows.append(_dissolution(i, B, 0, 0, -1.5, 0.0))
-            continue
-        else:
-            cation = FE3 if kind in ("hematite", "ferrihydrite") else FE2 if element == "Fe2" else CATION[element]
-            acid = LIQUOR_CHARGE[cation]
-        rows.append(_dissolution(i, cation, iron, acid, float(elements.get("O", 0)), 0.0))
-    return tuple(rows)
-
-
-DISSOLUTION: Final = _rows()
-_IRON_METAL: Final = METAL + METALS.index("Fe")
-_COPPER_METAL: Final = METAL + METALS.index("Cu")
-_H_PEROXIDE: Final = 2 * LIQUOR_ENTHALPY[FE3] + 2 * LIQUOR_ENTHALPY[WATER] - 2 * LIQUOR_ENTHALPY[FE2] - LIQUOR_ENTHALPY[H2O2]
-_H_DECAY: Final = LIQUOR_ENTHALPY[WATER] - LIQUOR_ENTHALPY[H2O2]
-_H_AIR: Final = LIQUOR_ENTHALPY[FE3] + 0.5 * LIQUOR_ENTHALPY[WATER] - LIQUOR_ENTHALPY[FE2]
-_H_FERRIC: Final = 3 * LIQUOR_ENTHALPY[FE2] - 2 * LIQUOR_ENTHALPY[FE3] - SOLID_ENTHALPY[_IRON_METAL]
 _THIRD: Final = 1.0 / 3.0
 
 
@@ -250,12 +192,12 @@ class Chemistry:
     def _dissolve_metal(self, solid: list[float], charged: list[float], extents: list[tuple[int, float]], dt_min: float) -> float:
         """The matrix goes congruently (its copper stays behind as metal), the grain boundary likewise; returns the acid wanted, mol."""
         demand = 0.0
-        iron = solid[_IRON_METAL]
+        iron = solid[IRON_METAL]
         if iron > 1e-12:
-            y = (iron / charged[_IRON_METAL]) ** _THIRD if iron < charged[_IRON_METAL] else 1.0
+            y = (iron / charged[IRON_METAL]) ** _THIRD if iron < charged[IRON_METAL] else 1.0
             fraction = 1.0 - exp(-3.0 * self.rates.metal * dt_min / y)
             for i in range(METAL, METAL + 10):
-                if solid[i] > 0.0 and i != _COPPER_METAL:
+                if solid[i] > 0.0 and i != COPPER_METAL:
                     x = solid[i] * fraction
                     extents.append((i, x))
                     demand += DISSOLUTION[i].acid * x
@@ -334,13 +276,13 @@ class Chemistry:
                 liquor[H] -= 2.0 * x
                 liquor[H2O2] -= x
                 liquor[WATER] += 2.0 * x
-                self.heat_kj -= x * _H_PEROXIDE
+                self.heat_kj -= x * HEAT_PEROXIDE
                 peroxide = liquor[H2O2]
             x = peroxide * (1.0 - exp(-k_decay * dt_s))
             liquor[H2O2] -= x
             liquor[WATER] += x
             self.oxygen_mol += 0.5 * x
-            self.heat_kj -= x * _H_DECAY
+            self.heat_kj -= x * HEAT_DECAY
         if iron > 1e-9 and oxygen > 1e-4:
             x = liquor[FE2] * (1.0 - exp(-k_air * oxygen / 0.21 * dt_s))
             liquor[FE2] -= x
@@ -348,11 +290,11 @@ class Chemistry:
             liquor[H] -= x
             liquor[WATER] += 0.5 * x
             self.oxygen_mol -= 0.25 * x
-            self.heat_kj -= x * _H_AIR
-        metal = solid[_IRON_METAL]
+            self.heat_kj -= x * HEAT_AIR
+        metal = solid[IRON_METAL]
         if metal > 1e-12 and liquor[FE3] > 1e-12:
             x = min(0.5 * liquor[FE3], metal) * (1.0 - exp(-FERRIC_METAL * dt_s / 60.0))
-            solid[_IRON_METAL] -= x
+            solid[IRON_METAL] -= x
             liquor[FE3] -= 2.0 * x
             liquor[FE2] += 3.0 * x
-            self.heat_kj -= x * _H_FERRIC
+            self.heat_kj -= x * HEAT_FERRIC

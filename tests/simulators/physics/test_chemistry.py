@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulators.physics.batch_reactor import Beaker
-from simulators.physics.chemistry import _H_PEROXIDE, DISSOLUTION
 from simulators.physics.feed import DEFAULT_A, ND2FE14B, Feed
+from simulators.physics.reactions import DISSOLUTION, HEAT_PEROXIDE
 from simulators.physics.species import (
     CL,
     FE2,
@@ -76,7 +76,7 @@ def test_default_a_takes_its_published_acid():
 def test_heats_of_the_oxides_and_of_peroxide_are_the_table_s():
     assert 2.0 * DISSOLUTION[OXIDE].heat_kj == pytest.approx(-442.0, abs=1.0)
     assert 2.0 * DISSOLUTION[HEMATITE].heat_kj == pytest.approx(-130.0, abs=1.0)
-    assert pytest.approx(-299.0, abs=2.0) == _H_PEROXIDE
+    assert pytest.approx(-299.0, abs=2.0) == HEAT_PEROXIDE
 
 
 def test_roast_selectively_leached_ends_with_iron_as_hematite_and_three_protons_per_rare_earth():
