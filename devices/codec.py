@@ -96,7 +96,7 @@ def unpacker(point: Point, order: WordOrder) -> Callable[[bytes | bytearray, int
         return lambda buffer, at: read(buffer, at)[0] >> bit & 1
     if point.width == 1 or turn is WordOrder.ABCD:
         return lambda buffer, at: read(buffer, at)[0]
-    return lambda buffer, at: read(_arrange(buffer[at:at + size], turn))[0]
+    return lambda buffer, at: read(_arrange(bytes(buffer[at:at + size]), turn))[0]
 
 
 def decode(point: Point, order: WordOrder, registers: Sequence[int]) -> float:
@@ -174,7 +174,7 @@ def _words(point: Point, order: WordOrder, straight: bytes) -> tuple[int, ...]:
     return struct.unpack(f">{len(arranged) // 2}H", arranged)
 
 
-def _arrange(straight: bytes | bytearray, order: WordOrder) -> bytes | bytearray:
+def _arrange(straight: bytes, order: WordOrder) -> bytes:
     """Big-endian bytes into a word order, and back: every order is its own inverse."""
     if len(straight) == 2 or order is WordOrder.ABCD:
         return straight

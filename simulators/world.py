@@ -17,29 +17,26 @@ import msgspec
 
 from simulators.physics import variables as var
 from simulators.physics.batch_account import BatchAccount
-from simulators.physics.buffer import BUFFER_C, Buffer
+from simulators.physics.dosing import Dosing
 from simulators.physics.feed import Feed
+from simulators.physics.filtration import Filtration
 from simulators.physics.hopper import Hopper
-from simulators.physics.mechanics import flow_against, suspension
+from simulators.physics.ledger import Ledger, add, present
 from simulators.physics.parameters import PressParameters, TankParameters, WorldParameters
-from simulators.physics.press import FilterPress
-from simulators.physics.reagents import PEROXIDE_35, WATER_STOCK, Stock
+from simulators.physics.sampler import SAMPLE_POINTS, Sampler
 from simulators.physics.samples import Sample, describe
-from simulators.physics.site import CAUSTIC_1M, CAUSTIC_10M, Rooms, Scrubber, Site
+from simulators.physics.site import CAUSTIC_10M, Rooms, Scrubber, Site
 from simulators.physics.species import (
     ATOMIC_WEIGHT,
     CATION,
     CL,
-    ELEMENTS,
     FE3,
     INERT,
     LIQUOR_CHARGE,
     LIQUOR_MASS_KG,
     LIQUOR_VOLUME_L,
-    SOLID_VOLUME_L,
     WATER,
     H,
-    count_elements,
     dot,
     empty_liquor,
     empty_solid,
@@ -48,7 +45,6 @@ from simulators.physics.tank import LeachTank
 
 __all__ = ["SAMPLE_POINTS", "Feed", "PressParameters", "Sample", "TankParameters", "World", "WorldParameters"]
 
-SAMPLE_POINTS: Final = (*var.UNITS, "TK-210", "TK-211", "cake FP-201", "residue", *(f"residue {unit}" for unit in var.UNITS))
 _HEEL_C: Final = 20.0
 _LEAK: Final = 0.02  # share of the vent that a hatch loses to the hall while the fan draws: assumed
 _LEAK_NO_FAN: Final = 0.3  # and while it stands: assumed
@@ -58,11 +54,9 @@ class World:
     """The simulated line. `values` in the order of `names()`."""
 
     __slots__ = (
-        "_accounts", "_base", "_c301", "_entered_gas", "_entered_liquor", "_entered_solid", "_flows", "_fp201",
-        "_index", "_k301", "_left_gas", "_left_liquor", "_left_solid", "_opening", "_p121", "_p131", "_p132",
-        "_p202", "_p211", "_room", "_screw", "_site", "_table", "_tk110", "_tk210", "_w101", "base_fine_l", "base_l",
-        "buffers", "bund_liquor", "bund_solid", "elapsed_s", "hopper", "parameters", "peroxide_l", "press", "rooms",
-        "scrubber", "seed", "site", "tanks", "values",
+        "_accounts", "_c301", "_fp201", "_index", "_k301", "_p121", "_p131", "_p132", "_p202", "_p211", "_room", "_sampler",
+        "_screw", "_site", "_table", "_tk110", "_tk210", "_w101", "dosing", "elapsed_s", "filtration", "hopper", "ledger",
+        "parameters", "rooms", "scrubber", "seed", "site", "tanks", "values",
     )  # fmt: skip
 
     def __init__(self, parameters: Mapping[str, Any] | WorldParameters | None = None, seed: int = 0) -> None:
@@ -80,26 +74,22 @@ class World:
         self.scrubber = Scrubber(p)
         self.rooms = Rooms(p)
         self.hopper = Hopper(p.screw_max_kg_min)
-        self.press = FilterPress(p.press)
-        self.buffers = (Buffer(p.buffer_l), Buffer(p.buffer_l))
         self.tanks = tuple(
             LeachTank(u, self._index[f"{u}.{var.TANK[0][0]}"], p.tank_variants.get(u, p.tank), p.ambient_c) for u in var.UNITS
         )
         self._accounts = tuple(BatchAccount() for _ in var.UNITS)
-        self.peroxide_l, self.base_l, self.base_fine_l = p.peroxide_start_l, p.base_start_l, p.base_fine_start_l
+        self.ledger = Ledger()
+        self.dosing = Dosing(p)
+        self.filtration = Filtration(p, self.site, self.tanks, self._accounts, self.ledger)
+        self._sampler = Sampler(self.tanks, self._accounts, self.filtration, p.ambient_c)
         self.elapsed_s = 0.0
-        self.bund_liquor, self.bund_solid = empty_liquor(), empty_solid()
-        self._entered_liquor, self._entered_solid, self._entered_gas = empty_liquor(), empty_solid(), [0.0, 0.0, 0.0]
-        self._left_liquor, self._left_solid, self._left_gas = empty_liquor(), empty_solid(), [0.0, 0.0, 0.0]
-        self._flows = [0.0, 0.0, 0.0]  # P-121, P-131, P-132 in L/min
-        self._base = {unit: self._index[f"{unit}.{rows[0][0]}"] for unit, rows in var.SHARED}
-        b = self._base
+        b = {unit: self._index[f"{unit}.{rows[0][0]}"] for unit, rows in var.SHARED}
         self._screw, self._w101, self._tk110, self._p121, self._p131, self._p132 = (
             b["SC-101"], b["W-101"], b["TK-110"], b["P-121"], b["P-131"], b["P-132"])  # fmt: skip
         self._fp201, self._p202, self._tk210, self._p211 = b["FP-201"], b["P-202"], b["TK-210"], b["P-211"]
         self._k301, self._c301, self._room, self._site = b["K-301"], b["C-301"], b["ROOM"], b["SITE"]
         self.values[self._tk110] = 1.0
-        self._opening = self._present()
+        self.ledger.opening = self._present()
         self.step(0.0)
 
     # --- the seam --------------------------------------------------------------------------------------------------------------------
@@ -119,23 +109,16 @@ class World:
         self.hopper.tip(feed, mass_kg)
         layer = self.hopper.layers[-1]
         for i, n in enumerate(layer.solid):
-            self._entered_solid[i] += n * mass_kg
-        self._entered_liquor[WATER] += layer.water_mol * mass_kg
+            self.ledger.entered_solid[i] += n * mass_kg
+        self.ledger.entered_liquor[WATER] += layer.water_mol * mass_kg
         self.values[self._w101] = self.hopper.weight_kg
 
     def refill(self, tank: str, litres: float) -> None:
-        """A tanker fills TK-110, TK-120, TK-130 or TK-131 (reagents enter the books when dosed)."""
-        p = self.parameters
+        """A tanker fills TK-110, TK-120, TK-130 or TK-131 (reagents enter the books when dosed). KeyError for any other."""
         if tank == "TK-110":
-            self.site.acid_l = min(p.acid_tank_l, self.site.acid_l + litres)
-        elif tank == "TK-120":
-            self.peroxide_l = min(p.peroxide_tank_l, self.peroxide_l + litres)
-        elif tank == "TK-130":
-            self.base_l = min(p.base_tank_l, self.base_l + litres)
-        elif tank == "TK-131":
-            self.base_fine_l = min(p.base_fine_tank_l, self.base_fine_l + litres)
+            self.site.acid_l = min(self.parameters.acid_tank_l, self.site.acid_l + litres)
         else:
-            raise KeyError(tank)
+            self.dosing.refill(tank, litres)
 
     def set_heel(
         self,
@@ -167,11 +150,11 @@ class World:
         tank.contents.put(liquor, solid)
         tank.contents.measure()
         tank.contents.heat_kj = tank.contents.capacity_kj_k * (temperature_c - 25.0)
-        tank.wall_c = tank.jacket_c = tank.jacket_in_c = temperature_c
+        tank.jacket.stand_at(temperature_c)
         tank.contents.measure()
         tank.external_kj += tank.enthalpy_kj() - before
-        _add(self._entered_liquor, liquor)
-        _add(self._entered_solid, solid)
+        add(self.ledger.entered_liquor, liquor)
+        add(self.ledger.entered_solid, solid)
         tank.settle(self.values, self.site)
 
     def begin_batch(self, unit: str) -> None:
@@ -181,8 +164,8 @@ class World:
         tank.dosed = empty_solid()
         tank.acid_mol = 0.0
         self._accounts[k].begin(tank.contents.liquor, tank.contents.solid)
-        if self.press.source == k:
-            self.press.source = None
+        if self.filtration.press.source == k:
+            self.filtration.press.source = None
 
     def mark_leach_end(self, unit: str) -> None:
         """Freeze the leach extraction at what is dissolved now."""
@@ -191,10 +174,10 @@ class World:
 
     def empty_cake_bin(self) -> float:
         """Carry the cake away; returns its wet mass, kg."""
-        press = self.press
+        press = self.filtration.press
         mass = press.bin_kg
-        _add(self._left_liquor, press.bin_liquor)
-        _add(self._left_solid, press.bin_solid)
+        add(self.ledger.left_liquor, press.bin_liquor)
+        add(self.ledger.left_solid, press.bin_solid)
         press.bin_liquor, press.bin_solid = empty_liquor(), empty_solid()
         press.weigh_bin()
         return mass
@@ -205,56 +188,12 @@ class World:
         Points: R-101..R-103 (slurry), TK-210, TK-211, "cake FP-201", and "residue" or "residue R-101" (solids of a tank, washed free of
         liquor; a plain "residue" is of the first tank that holds solids). A residue sample marks the end of leach if nobody did.
         """
-        liquor, solid, temperature, ph = self._grab(point, volume_l)
-        _add(self._left_liquor, liquor)
-        _add(self._left_solid, solid)
+        liquor, solid, temperature, ph = self._sampler.grab(point, volume_l)
+        add(self.ledger.left_liquor, liquor)
+        add(self.ledger.left_solid, solid)
         if point.startswith("residue"):
             return describe(point, empty_liquor(), solid, temperature, ph)
         return describe(point, liquor, solid, temperature, ph)
-
-    def _grab(self, point: str, volume_l: float) -> tuple[list[float], list[float], float, float]:
-        if point in ("TK-210", "TK-211"):
-            buffer = self.buffers[0 if point == "TK-210" else 1]
-            return buffer.draw(volume_l), empty_solid(), BUFFER_C, buffer.ph
-        if point == "cake FP-201":
-            return *self._grab_cake(volume_l), self.parameters.ambient_c, 7.0
-        unit = point.removeprefix("residue").strip() or self._first_with_solids()
-        if unit not in var.UNITS:
-            raise ValueError(f"sample point {point!r} is none of {', '.join(SAMPLE_POINTS)}; nothing sampled")
-        k = var.UNITS.index(unit)
-        tank, account = self.tanks[k], self._accounts[k]
-        if point.startswith("residue") and account.leach_extraction is None:
-            self.mark_leach_end(unit)
-        tank.contents.measure()
-        part = min(1.0, volume_l / tank.slurry_l) if tank.slurry_l > 0.0 else 0.0
-        ph = tank.chemistry.speciation.ph
-        mixed = suspension(tank.rpm, tank.njs_rpm)
-        liquor, solid = tank.take(part, part if point.startswith("residue") else part * mixed)
-        account.add_sample(liquor, solid)
-        return liquor, solid, tank.contents.temperature_c, ph
-
-    def _grab_cake(self, volume_l: float) -> tuple[list[float], list[float]]:
-        press = self.press
-        from_bin = press.bin_kg > 0.0
-        liquors = [press.bin_liquor] if from_bin else press.cells
-        solids = press.bin_solid if from_bin else press.solid
-        volume = sum(dot(n, LIQUOR_VOLUME_L) for n in liquors) + dot(solids, SOLID_VOLUME_L)
-        part = min(1.0, volume_l / volume) if volume > 0.0 else 0.0
-        liquor, solid = empty_liquor(), empty_solid()
-        for place in liquors:
-            _move(place, liquor, part)
-        _move(solids, solid, part)
-        press.weigh_bin()
-        press.weigh()
-        if press.source is not None:
-            self._accounts[press.source].add_cake_sample(liquor, solid)
-        return liquor, solid
-
-    def _first_with_solids(self) -> str:
-        for tank in self.tanks:
-            if tank.contents.solid_kg > 0.0:
-                return tank.unit
-        raise ValueError("residue: no tank holds solids; nothing sampled")
 
     # --- the books -------------------------------------------------------------------------------------------------------------------
 
@@ -266,31 +205,13 @@ class World:
         return self._accounts[k].truth(tank.dosed, tank.contents.liquor, tank.contents.solid)
 
     def _present(self) -> dict[str, float]:
-        total = dict.fromkeys(ELEMENTS, 0.0)
-        liquors = [self.scrubber.liquor, self.bund_liquor, self.press.bin_liquor, *self.press.cells, *(b.liquor for b in self.buffers)]
-        parts = [count_elements(liquor) for liquor in liquors]
-        parts += [count_elements(None, s) for s in (self.bund_solid, self.press.solid, self.press.bin_solid)]
-        for tank in self.tanks:
-            hs = tank.headspace
-            parts.append(count_elements(tank.contents.liquor, tank.contents.solid, [hs.h2, hs.o2, hs.n2]))
-        for layer in self.hopper.layers:
-            water = empty_liquor()
-            water[WATER] = layer.water_mol * layer.mass_kg
-            parts.append(count_elements(water, [n * layer.mass_kg for n in layer.solid]))
-        for part in parts:
-            for e, n in part.items():
-                total[e] += n
-        return total
+        press, ledger = self.filtration.press, self.ledger
+        liquors = [self.scrubber.liquor, ledger.bund_liquor, press.bin_liquor, *press.cells, *(b.liquor for b in self.filtration.buffers)]
+        return present(liquors, (ledger.bund_solid, press.solid, press.bin_solid), self.tanks, self.hopper.layers)
 
     def books(self) -> dict[str, tuple[float, float, float]]:
         """Per element (entered, present, left) in mol (kg for X): entered = present + left, to rounding. The start counts as entered."""
-        entered = count_elements(self._entered_liquor, self._entered_solid, self._entered_gas)
-        for tank in self.tanks:
-            for e, n in count_elements(tank.entered).items():
-                entered[e] += n
-        left = count_elements(self._left_liquor, self._left_solid, self._left_gas)
-        present = self._present()
-        return {e: (entered[e] + self._opening[e], present[e], left[e]) for e in ELEMENTS}
+        return self.ledger.balance(self.tanks, self._present())
 
     # --- the step --------------------------------------------------------------------------------------------------------------------
 
@@ -304,47 +225,17 @@ class World:
         for tank in tanks:
             tank.move(v, dt_s, site)
         if dt_s > 0.0:
-            self._dose(v, dt_s)
+            runs = site.power and not site.estop
+            self.dosing.step((v[self._p121], v[self._p131], v[self._p132]), tanks, runs, dt_s)
             self._drop_solids(v, dt_s)
             if v[s + 7] >= 0.5:
                 self._leak_acid(dt_s)
             for tank in tanks:
                 tank.step(v, dt_s, site)
             self._vent(v, dt_s)
-            self._filter(v, dt_s)
+            self.filtration.step(v, self._fp201, self._p202, self._p211, dt_s)
             self.elapsed_s += dt_s
         self._write(v)
-
-    def _dose(self, v: list[float], dt_s: float) -> None:
-        """Peroxide and the two bases reach the tanks whose routing valve is open, in equal parts."""
-        p, runs = self.parameters, self.site.power and not self.site.estop
-        minutes = dt_s / 60.0
-        flows = self._flows
-        for k, (at, top, have, valve, stock) in enumerate(
-            (
-                (self._p121, p.peroxide_max_l_min, self.peroxide_l, var.PEROXIDE, PEROXIDE_35),
-                (self._p131, p.base_max_l_min, self.base_l, var.BASE, CAUSTIC_10M),
-                (self._p132, p.base_fine_max_l_min, self.base_fine_l, var.BASE_FINE, CAUSTIC_1M),
-            )
-        ):
-            flow = 0.0
-            if v[at] > 0.0 and runs and have > 0.0:
-                open_to = [tank for tank in self.tanks if tank.valves[valve] > 0.5]
-                if open_to:
-                    litres = min(min(v[at], top) * minutes, have)
-                    flow = litres / minutes
-                    self._dose_stock(open_to, stock, litres)
-                    if k == 0:
-                        self.peroxide_l -= litres
-                    elif k == 1:
-                        self.base_l -= litres
-                    else:
-                        self.base_fine_l -= litres
-            flows[k] = flow
-
-    def _dose_stock(self, open_to: list[LeachTank], stock: Stock, litres: float) -> None:
-        for tank in open_to:
-            tank.add_stock(stock, litres / len(open_to), self.parameters.ambient_c)
 
     def _drop_solids(self, v: list[float], dt_s: float) -> None:
         """The screw feeds the tanks whose slide gate is open; against shut gates it moves nothing."""
@@ -362,13 +253,13 @@ class World:
         litres = min(self.site.acid_l, self.parameters.bund_leak_l_min * dt_s / 60.0)
         self.site.acid_l -= litres
         for i, n in self.site.acid.mol:
-            self.bund_liquor[i] += n * litres
-            self._entered_liquor[i] += n * litres
+            self.ledger.bund_liquor[i] += n * litres
+            self.ledger.entered_liquor[i] += n * litres
 
     def _vent(self, v: list[float], dt_s: float) -> None:
         """Gas of all tanks goes to scrubber and stack; a little of it, more without a fan, into the hall."""
         hcl = 0.0
-        left, came = self._left_gas, self._entered_gas
+        left, came = self.ledger.left_gas, self.ledger.entered_gas
         leak = _LEAK * (1.0 - self.site.fan) + _LEAK_NO_FAN * (self.site.fan <= 0.01)
         leaks = [0.0, 0.0, 0.0, 0.0]
         for k, tank in enumerate(self.tanks):
@@ -378,97 +269,30 @@ class World:
             left[2] += n2
             came[1] += 0.21 * tank.air_in_mol
             came[2] += 0.79 * tank.air_in_mol + tank.nitrogen_mol
-            self._left_liquor[WATER] += tank.vapour_mol
+            self.ledger.left_liquor[WATER] += tank.vapour_mol
             hcl += tank.vent_hcl_mol
             leaks[k] = leak * h2
             if tank.spilt is not None:
-                self._spill(k, *tank.spilt)
+                self.ledger.spill(self._accounts[k], *tank.spilt)
         to_room = leak * hcl
         c = self._c301
         power = self.site.power
         self.scrubber.step(hcl - to_room, v[c] >= 0.5 and power, v[c + 1] >= 0.5 and power, self.site.duct_nm3_h, dt_s)
         gone = self.scrubber.stack_hcl_mol + to_room
-        self._left_liquor[H] += gone
-        self._left_liquor[CL] += gone
+        self.ledger.left_liquor[H] += gone
+        self.ledger.left_liquor[CL] += gone
         if self.scrubber.caustic_l > 0.0:
             for i, n in CAUSTIC_10M.mol:
-                self._entered_liquor[i] += n * self.scrubber.caustic_l
+                self.ledger.entered_liquor[i] += n * self.scrubber.caustic_l
         leaks[3] = 0.1 * (leaks[0] + leaks[1] + leaks[2])
         self.rooms.step((leaks[0], leaks[1], leaks[2], leaks[3]), to_room, power, dt_s)
 
-    def _spill(self, k: int, liquor: list[float], solid: list[float]) -> None:
-        _add(self.bund_liquor, liquor)
-        _add(self.bund_solid, solid)
-        self._accounts[k].add_loss(liquor, solid)
-
-    def _filter(self, v: list[float], dt_s: float) -> None:
-        """Transfer pumps, press and buffers."""
-        at, site, press = self._fp201, self.site, self.press
-        press.move(v[at : at + 5], dt_s, site.air_ok, site.power)
-        press.begin()
-        runs = site.power and not site.estop
-        for k, tank in enumerate(self.tanks):
-            speed = min(max(v[tank.base + var.TRANSFER_SP] * 0.01, 0.0), 1.0) if runs else 0.0
-            tank.pump_rpm = 2900.0 * speed
-            tank.transfer_m3_h = 0.0
-            if speed > 0.0 and tank.valves[var.DISCHARGE] > 0.5:
-                if press.feed_valve > 0.5:
-                    self._transfer(k, tank, speed, dt_s)
-                else:  # dead-headed: the press sees nothing, the pump its full pressure
-                    press.feed_bar = 0.0
-        press.step(v[self._p202], dt_s, site.power)
-        if press.washed_l > 0.0:
-            for i, n in WATER_STOCK.mol:
-                self._entered_liquor[i] += n * press.washed_l
-        if press.filtrate_m3_h > 0.0:
-            self.buffers[0].add(press.filtrate)
-            if press.source is not None:
-                self._accounts[press.source].add_filtrate(press.filtrate)
-        self._empty_buffers(v, dt_s)
-
-    def _transfer(self, k: int, tank: LeachTank, speed: float, dt_s: float) -> None:
-        p, press = tank.p, self.press
-        slurry = tank.slurry_l
-        have = slurry - p.transfer_heel_l
-        if have <= 0.0:
-            return
-        resistance = press.resistance if press.closed else 0.05
-        flow = min(flow_against(p.transfer_head_bar, speed, resistance), p.transfer_max_m3_h * speed)
-        part = min(flow * dt_s / 3.6, have) / slurry
-        flow = part * slurry / dt_s * 3.6
-        bar = min(flow * resistance, p.transfer_head_bar * speed * speed)
-        liquor, solid = tank.take(part, part * suspension(tank.rpm, tank.njs_rpm))
-        tank.transfer_m3_h = flow
-        if press.closed:
-            press.feed(liquor, solid, k, bar)
-            self._accounts[k].add_pressed(liquor, solid)
-        else:
-            self._spill(k, liquor, solid)
-
-    def _empty_buffers(self, v: list[float], dt_s: float) -> None:
-        first, second = self.buffers
-        top = self.parameters.buffer_pump_m3_h
-        runs = self.site.power and not self.site.estop
-        for k, buffer in enumerate(self.buffers):
-            sp = v[self._p211 + k]
-            moved = sp > 0.0 and runs and buffer.volume_l > 0.0
-            if moved:
-                _add(self._left_liquor, buffer.draw(min(sp, 100.0) * 0.01 * top * dt_s / 3.6))
-            if k == 0:
-                moved = moved or self.press.filtrate_m3_h > 0.0
-            buffer.settle(dt_s, moved)
-        if first.volume_l > 0.95 * first.capacity_l:  # the overflow pipe between the two
-            second.add(first.draw(first.volume_l - 0.95 * first.capacity_l))
-            second.settle(dt_s, True)
-            if second.volume_l > second.capacity_l:
-                _add(self.bund_liquor, second.draw(second.volume_l - second.capacity_l))
-
     def _write(self, v: list[float]) -> None:
-        p, site, press, hopper = self.parameters, self.site, self.press, self.hopper
+        p, site, press, hopper = self.parameters, self.site, self.filtration.press, self.hopper
         cooling = 0.0
         for tank in self.tanks:
             tank.write(v, site)
-            cooling += tank.cold_m3_h
+            cooling += tank.jacket.cold_m3_h
         k = self._screw
         v[k + 2] = 1.0 if hopper.speed > 0.01 else 0.0
         v[k + 3] = 60.0 * hopper.speed
@@ -478,10 +302,11 @@ class World:
         level = 100.0 * site.acid_l / p.acid_tank_l
         v[k + 1] = level
         v[k + 2] = 1.0 if level < 10.0 else 0.0
-        v[k + 3] = 100.0 * self.peroxide_l / p.peroxide_tank_l
-        v[k + 4] = 100.0 * self.base_l / p.base_tank_l
-        v[k + 5] = 100.0 * self.base_fine_l / p.base_fine_tank_l
-        v[self._p121 + 1], v[self._p131 + 1], v[self._p132 + 1] = self._flows
+        peroxide_l, base_l, base_fine_l = self.dosing.left_l
+        v[k + 3] = 100.0 * peroxide_l / p.peroxide_tank_l
+        v[k + 4] = 100.0 * base_l / p.base_tank_l
+        v[k + 5] = 100.0 * base_fine_l / p.base_fine_tank_l
+        v[self._p121 + 1], v[self._p131 + 1], v[self._p132 + 1] = self.dosing.flows
         k = self._fp201 + 5
         v[k : k + 7] = (
             1.0 if press.plates >= 1.0 else 0.0,
@@ -494,7 +319,7 @@ class World:
         )
         v[self._p202 + 1] = press.wash_m3_h
         k = self._tk210
-        for buffer in self.buffers:
+        for buffer in self.filtration.buffers:
             v[k] = 100.0 * buffer.volume_l / buffer.capacity_l
             v[k + 1] = buffer.volume_l
             v[k + 2] = buffer.ph
@@ -521,18 +346,5 @@ class World:
             site.nitrogen_bar,
             1.0 if site.power else 0.0,
             1.0 if site.estop else 0.0,
-            1.0 if dot(self.bund_liquor, LIQUOR_MASS_KG) + self.bund_solid[INERT] > 1.0 else 0.0,
+            1.0 if dot(self.ledger.bund_liquor, LIQUOR_MASS_KG) + self.ledger.bund_solid[INERT] > 1.0 else 0.0,
         )
-
-
-def _move(source: list[float], into: list[float], part: float) -> None:
-    for i, n in enumerate(source):
-        moved = n * part
-        into[i] += moved
-        source[i] -= moved
-
-
-def _add(into: list[float], what: list[float]) -> None:
-    for i, n in enumerate(what):
-        if n:
-            into[i] += n

@@ -151,7 +151,10 @@ class Outputs:
                 item.moved_at = now.mono
                 continue
             if not item.blocked:
-                value = item.target if value == item.shaped and item.commanded == item.target else self._shape(item, value, now)
+                target = item.target
+                if target is None or value != item.shaped or item.commanded != target:
+                    target = self._shape(item, value, now)
+                value = target
             if value != item.target or item.commanded is None or newly:
                 item.target = value
                 self._command(item, value, now)

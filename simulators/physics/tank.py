@@ -4,27 +4,25 @@ Order of a step: things that move, what flows in, reactions (every `chemistry_pe
 Source: house domain brief 2, 3; numbers in `parameters.TankParameters`.
 """
 
-from math import log10, pi
+from math import pi
 from typing import Final
 
 from simulators.physics import variables as var
 from simulators.physics.chemistry import Chemistry
 from simulators.physics.feed import Feed
 from simulators.physics.gas import LEL_VOL_PCT, NORMAL_M3, Headspace
+from simulators.physics.jacket import Jacket
 from simulators.physics.kinetics import PROFILES
-from simulators.physics.mechanics import agitator_kw, equal_percentage, just_suspended_rpm, suspension
+from simulators.physics.mechanics import agitator_kw, just_suspended_rpm, suspension
 from simulators.physics.parameters import TankParameters
 from simulators.physics.reagents import WATER_STOCK, Stock
+from simulators.physics.redox import orp_mv
 from simulators.physics.site import Site
 from simulators.physics.species import (
     CL,
     CP_LIQUOR_WATER,
     CP_SOLID,
-    CP_WATER,
-    FE2,
-    H2O2,
     LIQUOR_ENTHALPY,
-    METAL,
     SOLID_ENTHALPY,
     SOLID_MASS_KG,
     T_REF_C,
@@ -39,21 +37,18 @@ from simulators.physics.vessel import Contents
 EVAPORATION_KJ: Final = 44.0  # per mol at 25 degC [K-high]; HCl vapour is given its heat of solution, 74.9
 HCL_VAPOUR_KJ: Final = 74.9
 _N_VALVES: Final = len(var.ON_OFF)
-_DELAY_CELLS: Final = 8
 _AGITATOR_MIN_L: Final = 120.0  # impeller covered: assumed
 _IDLE_S: Final = 1.99
-_JACKET_KJ_M3: Final = 1000.0 * CP_WATER
 
 
 class LeachTank:
     """R-10n. Reads its commands from and writes its measurements to `values[base:]`."""
 
     __slots__ = (
-        "_delay_s", "_idle_s", "_made", "acid_l_min", "acid_mol", "air_in_mol", "ambient_c", "area_m2", "base",
-        "chemistry", "cold", "cold_m3_h", "contents", "d50_um", "delay", "dosed", "entered", "external_kj", "foam_m",
-        "gas_out", "h2_nm3_h", "headspace", "headspace_mbar", "hot", "jacket_c", "jacket_in_c", "jacket_m3_h",
-        "lel_pct", "nitrogen_mol", "njs_rpm", "p", "pump_rpm", "rpm", "spilt", "transfer_m3_h", "unit", "valves",
-        "vapour_mol", "vent_hcl_mol", "waiting_s", "wall_c", "water_l_min",
+        "_idle_s", "_made", "acid_l_min", "acid_mol", "air_in_mol", "ambient_c", "area_m2", "base", "chemistry", "contents", "d50_um",
+        "dosed", "entered", "external_kj", "foam_m", "gas_out", "h2_nm3_h", "headspace", "headspace_mbar", "jacket", "lel_pct",
+        "nitrogen_mol", "njs_rpm", "p", "pump_rpm", "rpm", "spilt", "transfer_m3_h", "unit", "valves", "vapour_mol", "vent_hcl_mol",
+        "waiting_s", "water_l_min",
     )  # fmt: skip
 
     def __init__(self, unit: str, base: int, p: TankParameters, ambient_c: float) -> None:
@@ -63,19 +58,14 @@ class LeachTank:
         self.headspace = Headspace(p.capacity_l * 1e-3)
         self.area_m2 = pi / 4.0 * p.diameter_m**2
         self.valves = [0.0] * _N_VALVES
-        self.hot = self.cold = 0.0
+        self.jacket = Jacket(p, ambient_c)
         self.rpm = self.acid_l_min = self.water_l_min = self.transfer_m3_h = 0.0
         self.njs_rpm = 0.0
         self.d50_um = 150.0
-        self.wall_c = self.jacket_c = self.jacket_in_c = ambient_c
-        self.delay = [ambient_c] * _DELAY_CELLS
-        self._delay_s = 0.0
         self._idle_s = 0.0
-        self.jacket_m3_h = self.cold_m3_h = 0.0
         self.foam_m = self.lel_pct = self.vent_hcl_mol = 0.0
-        self.h2_nm3_h = 0.0
         self.waiting_s = 0.0  # time the chemistry still owes
-        self.headspace_mbar = 0.0
+        self.headspace_mbar = self.h2_nm3_h = 0.0
         self._made = [0.0, 0.0]  # hydrogen, oxygen of the last chemistry, mol
         self.external_kj = 0.0  # enthalpy that came from outside since the start
         self.dosed = empty_solid()  # solids charged in this batch
@@ -135,8 +125,7 @@ class LeachTank:
 
     def enthalpy_kj(self) -> float:
         """Contents, wall and jacket; changes only by `external_kj`."""
-        jacket = _JACKET_KJ_M3 * self.p.jacket_l * 1e-3 * (self.jacket_c - T_REF_C)
-        return self.contents.enthalpy_kj() + self.p.wall_kj_k * (self.wall_c - T_REF_C) + jacket
+        return self.contents.enthalpy_kj() + self.jacket.enthalpy_kj()
 
     @property
     def slurry_l(self) -> float:
@@ -162,7 +151,7 @@ class LeachTank:
                 if k == var.ACID and v[b + var.ACID_STUCK] >= 0.5:
                     continue
                 valves[k] = min(want, at + travel) if want > at else max(want, at - travel)
-        self._move_jacket_valves(v, dt_s, fail)
+        self.jacket.move(v[b + var.HOT_CMD], v[b + var.COLD_CMD], dt_s, fail)
         runs = site.power and v[b + var.AGITATOR_ENABLE] >= 0.5 and v[b + var.AGITATOR_TRIP] < 0.5
         want = min(max(v[b], 0.0), p.agitator_max_rpm) if runs else 0.0
         if self.rpm != want:
@@ -177,16 +166,6 @@ class LeachTank:
             if valves[var.ACID] < 0.05:
                 self.acid_l_min = 0.0
         self.water_l_min = p.water_l_min * valves[var.WATER_IN]
-
-    def _move_jacket_valves(self, v: list[float], dt_s: float, fail: bool) -> None:
-        p, b = self.p, self.base
-        travel = dt_s / p.control_valve_travel_s
-        hot = 0.0 if fail else min(max(v[b + var.HOT_CMD] * 0.01, 0.0), 1.0)
-        cold = 1.0 if fail else min(max(v[b + var.COLD_CMD] * 0.01, 0.0), 1.0)
-        if self.hot != hot:
-            self.hot = min(hot, self.hot + travel) if hot > self.hot else max(hot, self.hot - travel)
-        if self.cold != cold:
-            self.cold = min(cold, self.cold + travel) if cold > self.cold else max(cold, self.cold - travel)
 
     def step(self, v: list[float], dt_s: float, site: Site) -> None:
         """One step after `move` and after the shared reagents have been added."""
@@ -253,38 +232,25 @@ class LeachTank:
 
     def _heat(self, v: list[float], dt_s: float, site: Site, wet: bool) -> None:
         """Jacket water, wall and contents exchange heat; explicit, stable to 5 s."""
-        c, p = self.contents, self.p
-        hot = p.jacket_max_m3_h * equal_percentage(self.hot, p.valve_rangeability) if site.hot_flows else 0.0
-        cold = p.jacket_max_m3_h * equal_percentage(self.cold, p.valve_rangeability) if site.chilled_flows else 0.0
-        if v[self.base + var.COOLING_BLOCKED] >= 0.5:
-            cold *= 0.02
-        flow = hot + cold
-        self.jacket_m3_h, self.cold_m3_h = flow, cold
-        jacket_kj_k = _JACKET_KJ_M3 * p.jacket_l * 1e-3
-        external = 0.0
-        if flow > 0.0:
-            self._delay_line((hot * site.hot_c + cold * site.chilled_c) / flow, dt_s)
-            rate = _JACKET_KJ_M3 * flow / 3600.0
-            external = rate * dt_s / (1.0 + rate * dt_s / jacket_kj_k) * (self.jacket_in_c - self.jacket_c)
-        to_wall = 2.0 * p.ua_kw_k * (self.jacket_c - self.wall_c) * dt_s
-        self.jacket_c += (external - to_wall) / jacket_kj_k
-        loss = p.loss_kw_k * (self.wall_c - self.ambient_c) * dt_s
+        c, p, jacket = self.contents, self.p, self.jacket
+        external, to_wall = jacket.flow(site, v[self.base + var.COOLING_BLOCKED] >= 0.5, dt_s)
+        loss = p.loss_kw_k * (jacket.wall_c - self.ambient_c) * dt_s
         inward = 0.0
         shaft = 0.0
         if wet:
             covered = min(1.0, (c.liquor_l + c.solid_l) / p.jacket_full_at_l)
             stirred = 0.5 + 0.5 * min(1.0, self.rpm / 200.0)  # film at rest half as good: assumed
-            inward = 2.0 * p.ua_kw_k * covered * stirred * (self.wall_c - c.temperature_c) * dt_s
+            inward = 2.0 * p.ua_kw_k * covered * stirred * (jacket.wall_c - c.temperature_c) * dt_s
             if self.rpm > 0.0 and c.liquor_l > _AGITATOR_MIN_L:
                 shaft = self._shaft_kw() * dt_s
             c.heat_kj += inward + shaft
         elif c.heat_kj or c.capacity_kj_k > 0.0:  # a film: it takes the wall's temperature
-            inward = c.capacity_kj_k * (self.wall_c - T_REF_C) - c.heat_kj
+            inward = c.capacity_kj_k * (jacket.wall_c - T_REF_C) - c.heat_kj
             c.heat_kj += inward
-            c.temperature_c = self.wall_c
+            c.temperature_c = jacket.wall_c
         else:
-            c.temperature_c = self.wall_c
-        self.wall_c += (to_wall - loss - inward) / p.wall_kj_k
+            c.temperature_c = jacket.wall_c
+        jacket.wall_c += (to_wall - loss - inward) / p.wall_kj_k
         self.external_kj += external - loss + shaft
 
     def _shaft_kw(self) -> float:
@@ -292,15 +258,6 @@ class LeachTank:
         volume = c.liquor_l + c.solid_l
         density = 1000.0 * (c.liquor_kg + c.solid_kg) / volume
         return agitator_kw(self.p.power_number, density, self.rpm, self.p.impeller_m, self.h2_nm3_h > 0.5)
-
-    def _delay_line(self, inlet_c: float, dt_s: float) -> None:
-        cells = self.delay
-        cell_s = self.p.jacket_dead_time_s / _DELAY_CELLS
-        self._delay_s += dt_s
-        while self._delay_s >= cell_s:
-            self._delay_s -= cell_s
-            self.jacket_in_c = cells.pop()
-            cells.insert(0, inlet_c)
 
     def _breathe(self, v: list[float], dt_s: float, site: Site, wet: bool) -> None:
         """Sweep, purge and reaction gas leave with their share of water and HCl vapour."""
@@ -340,22 +297,6 @@ class LeachTank:
 
     # --- what an instrument could see ------------------------------------------------------------------------------------------------
 
-    def orp_mv(self) -> float:
-        """Redox potential against Ag/AgCl, mV: Nernst on Fe3+/Fe2+ with 771 mV, less 200 (house domain brief 3); peroxide lifts it."""
-        c = self.contents
-        if c.capacity_kj_k <= 2.0:
-            return 200.0
-        liquor = c.liquor
-        s = self.chemistry.speciation
-        kelvin = c.temperature_c + 273.15
-        iron = max(liquor[FE2] / c.liquor_l, 1e-5)
-        mv = 571.0 + 0.19842 * kelvin * log10(max(s.iron_free * s.gamma**5, 1e-9) / iron)
-        if c.solid[METAL + 4] > 0.1 and s.ph < 6.0:
-            mv = min(mv, -100.0)  # mixed potential of dissolving iron: assumed
-        if liquor[H2O2] > 1e-3:
-            mv = max(mv, 600.0 + 30.0 * log10(liquor[H2O2] / c.liquor_l / 1e-3 + 1.0))
-        return max(-500.0, min(1100.0, mv))
-
     def settle(self, v: list[float], site: Site) -> None:
         """Answer for contents that were put in from outside."""
         c = self.contents
@@ -377,16 +318,16 @@ class LeachTank:
         v[o : o + 24] = (
             c.temperature_c,
             c.temperature_c,
-            self.jacket_in_c,
-            self.jacket_c,
-            self.jacket_m3_h,
+            self.jacket.inlet_c,
+            self.jacket.water_c,
+            self.jacket.flow_m3_h,
             slurry,
             level,
             1.0 if level * self.area_m2 >= 0.9e-3 * p.capacity_l else 0.0,
             1000.0 * mass / slurry if slurry > 1.0 else 1.2,
             mass,
             s.ph if slurry > 1.0 else 7.0,
-            self.orp_mv(),
+            orp_mv(c, s),
             self.rpm,
             1.0 if self.rpm > 5.0 else 0.0,
             0.0 if self.rpm <= 0.0 else 0.05 + (self._shaft_kw() / 0.9 if covered else 0.0),
@@ -405,5 +346,5 @@ class LeachTank:
             v[k] = 1.0 if at >= 0.98 else 0.0
             v[k + 1] = 1.0 if at <= 0.02 else 0.0
             k += 2
-        v[k] = 100.0 * self.hot
-        v[k + 1] = 100.0 * self.cold
+        v[k] = 100.0 * self.jacket.hot
+        v[k + 1] = 100.0 * self.jacket.cold
