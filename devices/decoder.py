@@ -18,6 +18,7 @@ import math
 import struct
 from array import array
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 from devices.codec import BIT_TABLES, FORMATS, INTEGER_RANGES, order_of
@@ -104,7 +105,7 @@ class BlockDecoder:
 class _Statuses:
     """The status rules of all points of a block: words from the same block, or as another block last posted them."""
 
-    __slots__ = ("_bits", "_board", "_far", "_fields", "_near", "_points")
+    __slots__ = ("_bits", "_board", "_far", "_near", "_pick", "_points")
 
     def __init__(self, points: Sequence[Point], read: dict[str, Point], fields: dict[str, int], board: dict[str, int]) -> None:
         names = list(dict.fromkeys(rule.point for point in points for rule in point.statuses))
@@ -114,7 +115,7 @@ class _Statuses:
         for name in self._near:
             if read[name].kind is not Kind.BIT and read[name].kind not in INTEGER_RANGES:
                 raise ValueError(f"status point {name} is {read[name].kind}, not an integer")
-        self._fields = [fields[name] for name in self._near]
+        self._pick = _picker([fields[name] for name in self._near])
         self._bits = [read[name].bit for name in self._near]
         self._board = board
 
@@ -126,8 +127,8 @@ class _Statuses:
     def words(self, raws: _Raws) -> _Raws:
         """The status words as they stand; None for one that is not known (yet, or any more)."""
         if not self._far:
-            return tuple([raws[i] for i in self._fields])
-        return (*[raws[i] for i in self._fields], *[self._board.get(name) for name in self._far])
+            return self._pick(raws)
+        return (*self._pick(raws), *[self._board.get(name) for name in self._far])
 
     def standing(self, words: _Raws) -> list[int]:
         """What the words say of each point."""
@@ -260,28 +261,31 @@ def _swapped(payload: bytes) -> array[int]:
 def _one(layer: _Layer, count: int, place: Sequence[tuple[int, int]]) -> Callable[[bytes], _Raws]:
     layout, rank = layer.layout(count)
     picks = [rank[key] for _, key in place]
-    unpack = layout.unpack
+    pick, unpack = _picker(picks), layout.unpack
     if not layer.view[0]:
         if picks == list(range(len(rank))):
             return unpack
-        return lambda payload: _pick(unpack(payload), picks)
-    return lambda payload: _pick(unpack(_swapped(payload)), picks)
+        return lambda payload: pick(unpack(payload))
+    return lambda payload: pick(unpack(_swapped(payload)))
 
 
 def _several(layers: Sequence[_Layer], count: int, place: Sequence[tuple[int, int]]) -> Callable[[bytes], _Raws]:
     layouts = [layer.layout(count) for layer in layers]
     starts = [sum(len(rank) for _, rank in layouts[:i]) for i in range(len(layouts))]
-    picks = [starts[layer] + layouts[layer][1][key] for layer, key in place]
+    pick = _picker([starts[layer] + layouts[layer][1][key] for layer, key in place])
     steps = [(layer.view[0], layout.unpack) for layer, (layout, _) in zip(layers, layouts, strict=True)]
 
     def unpack(payload: bytes) -> _Raws:
         found: _Raws = ()
         for swap, read in steps:
             found += read(_swapped(payload) if swap else payload)
-        return _pick(found, picks)
+        return pick(found)
 
     return unpack
 
 
-def _pick(raws: _Raws, picks: Sequence[int]) -> _Raws:
-    return tuple([raws[i] for i in picks])
+def _picker(picks: Sequence[int]) -> Callable[[_Raws], _Raws]:
+    """A prepared choice of fields, in this order."""
+    if len(picks) > 1:
+        return itemgetter(*picks)
+    return lambda raws: tuple([raws[i] for i in picks])

@@ -19,7 +19,7 @@ from typing import Literal
 from devices.codec import INTEGER_RANGES, decode, encode, encode_text, packer
 from devices.exchange import Read, Reply, Request, Write
 from devices.profile import Access, CommLoss, Kind, Point, Profile, Table
-from simulators.memory import SECOND, Memory, Register, tables_of
+from simulators.memory import SECOND, Register, tables_of
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 _WRITES = {5: Table.COIL, 6: Table.HOLDING, 15: Table.COIL, 16: Table.HOLDING}
@@ -52,7 +52,7 @@ class Bank:
         self._points = {point.name: point for point in profile.points}
         self._memory = tables_of(profile)
         self._reads = {function: self._memory[table] for function, table in _read_tables(profile).items()}
-        self._known: dict[tuple[int, int, int], tuple[Memory, int, int] | int] = {}
+        self._known: dict[tuple[int, int, int], Callable[[], bytes] | int] = {}
         self._covered: dict[tuple[Table, int, int], list[Point] | int] = {}
         watchdog = profile.watchdog
         given = timeout_s or (watchdog.timeout_s if watchdog else None)
@@ -81,11 +81,11 @@ class Bank:
             known = self._known.get((request.function, request.address, request.count))
             if known is None:
                 known = self._known[request.function, request.address, request.count] = self._span(request)
-            if type(known) is tuple:
-                self.answered += 1
-                return Reply(request, known[0].read(known[1], known[2]))
-            self.refused += 1
-            return Reply(request, exception=known if type(known) is int else ILLEGAL_VALUE)
+            if isinstance(known, int):
+                self.refused += 1
+                return Reply(request, exception=known)
+            self.answered += 1
+            return Reply(request, known())
         if not isinstance(request, Write):
             raise TypeError(f"{self.profile.name} speaks Modbus, not {type(request).__name__}")
         self.written += 1
@@ -188,8 +188,8 @@ class Bank:
         self._memory[point.table].put(point.address, encode_text(point, text))
 
     # -------------------------------------------------------------------------------------------------------- pieces
-    def _span(self, request: Read) -> tuple[Memory, int, int] | int:
-        """Memory, address and count of a readable range, or the exception that answers it."""
+    def _span(self, request: Read) -> Callable[[], bytes] | int:
+        """The prepared read of a readable range, or the exception that answers it."""
         memory = self._reads.get(request.function)
         if memory is None:
             return ILLEGAL_FUNCTION
@@ -197,7 +197,7 @@ class Bank:
         most = limits.read_bits if request.function in (1, 2) else limits.read_registers
         if not 1 <= request.count <= most:
             return ILLEGAL_VALUE
-        return (memory, request.address, request.count) if memory.readable(request.address, request.count) else ILLEGAL_ADDRESS
+        return memory.span(request.address, request.count) if memory.readable(request.address, request.count) else ILLEGAL_ADDRESS
 
     def _write(self, request: Write, now: int) -> int | None:
         """Carry a write out; the exception when it was refused."""

@@ -57,10 +57,10 @@ class Memory:
             return False
         return all((at, size) == (address, count) or at >= address + count or address >= at + size for at, size in self._blocks)
 
-    def read(self, address: int, count: int) -> bytes:
-        """The range as on the wire."""
+    def span(self, address: int, count: int) -> Callable[[], bytes]:
+        """A prepared reader of a range as on the wire."""
         start = 2 * (address - self._low)
-        return bytes(self._bytes[start:start + 2 * count])
+        return memoryview(self._bytes)[start:start + 2 * count].tobytes
 
     def words(self, address: int, count: int) -> tuple[int, ...]:
         """The range as 16-bit numbers."""
@@ -88,8 +88,9 @@ class BitMemory(Memory):
         super().__init__(points, blocks, gap * _BITS_PER_REGISTER)
         self._packed = 0
 
-    def read(self, address: int, count: int) -> bytes:
-        return (self._packed >> (address - self._low) & (1 << count) - 1).to_bytes((count + 7) // 8, "little")
+    def span(self, address: int, count: int) -> Callable[[], bytes]:
+        shift, mask, size = address - self._low, (1 << count) - 1, (count + 7) // 8
+        return lambda: (self._packed >> shift & mask).to_bytes(size, "little")
 
     def words(self, address: int, count: int) -> tuple[int, ...]:
         return tuple(self._packed >> (address - self._low + k) & 1 for k in range(count))

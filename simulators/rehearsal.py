@@ -73,7 +73,7 @@ class Rehearsal:
         mono = now.mono
         for talk, answer in self._talks:
             while not talk.quiet and (request := talk.due(mono)) is not None:
-                if talk.device in self.dead:
+                if self.dead and talk.device in self.dead:
                     talk.absorb(Reply(request, failure="timeout"), now)
                 else:
                     talk.absorb(answer(request, mono), now)

@@ -14,6 +14,8 @@ anything. Expressions compile to Python source over the image's columns: a scan 
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -60,6 +62,7 @@ NAME.2: /(?!and\b|or\b|not\b)[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9]+)*(\.[A-Za-z_][
 _FUNCTIONS = {"good": 1, "bad": 1, "usable": 1, "abs": 1, "min": 2, "max": 2, "any": 2, "all": 2}
 _MASK = 0xC0000000
 _BAD = 0x80000000
+_ATOM = re.compile(r"\(None if \([^()]*\) & \d+ else [^()]*\)")       # one guarded comparison, as ``guard`` writes it
 _DEEPEST = 40                                   # levels of nesting: a person reads fewer, Python's own limit is higher
 
 
@@ -135,12 +138,19 @@ def parse(text: str) -> Expression:
 
 def compile_set(sources: Sequence[str]) -> Callable[[list[float], list[int]], list[Any]]:
     """One function that evaluates all sources over the image's value and quality columns, in order."""
-    body = ",\n ".join(sources)
-    code = f"def evaluate(V, Q):\n return [\n {body}\n ]"
+    shared, body = _shared(",\n ".join(sources))
+    code = f"def evaluate(V, Q):\n{shared} return [\n {body}\n ]"
     scope: dict[str, Any] = {"_div": _div, "_compare": _compare, "_number": _number, "_min": _min, "_max": _max, "_abs": abs}
     exec(compile(code, "<conditions>", "exec"), scope)
     function: Callable[[list[float], list[int]], list[Any]] = scope["evaluate"]
     return function
+
+
+def _shared(body: str) -> tuple[str, str]:
+    """Comparisons that occur in several conditions get a name and are evaluated once: (lines that do so, the rest)."""
+    often = [atom for atom, times in Counter(_ATOM.findall(body)).items() if times > 1]
+    names = {atom: f"c{k}" for k, atom in enumerate(often)}
+    return "".join(f" {name} = {atom}\n" for atom, name in names.items()), _ATOM.sub(lambda m: names.get(m[0], m[0]), body)
 
 
 def _names(tree: Tree[Token] | Token) -> list[str]:

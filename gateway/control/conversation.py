@@ -177,13 +177,7 @@ class Conversation:
             self._probes += 1
             polling.probe()
             self._may_prove = True
-        self.quiet = self._nothing_to_ask()
-
-    def _nothing_to_ask(self) -> bool:
-        """Whether ``due`` would say None now, as far as that can be seen at a glance: nothing queued, waiting, to prove or to beat."""
-        if self.polling.queue or self._beats or not self._proven:
-            return False
-        return not self.writing.waiting and self.writing.active is None
+        self.quiet = self._proven and not (polling.queue or self._beats or self.urgent)
 
     # --------------------------------------------------------------------------------------------- what came of it
     def absorb(self, reply: Reply, now: Now) -> None:
@@ -216,7 +210,7 @@ class Conversation:
                 return self._failed(flight, "malformed", now, str(why))
             if flight.words:
                 self._learn(flight, reply.payload)
-            self.quiet = not (self.polling.queue or self._beats or self.writing.waiting)
+            self.quiet = not (self.polling.queue or self._beats or self.urgent)
         elif type(flight) is Command:
             self._settle(flight, now.mono, "accepted", "")
         elif type(flight) is Proof:

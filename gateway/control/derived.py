@@ -50,7 +50,11 @@ class Derived:
         if now.mono < self.due_at:
             return
         self.due_at = (now.mono // row.period_ns + 1) * row.period_ns
-        quality = max([image.quality[i] & 0xC0000000 for i in row.of], default=GOOD)
+        quality, oldest = GOOD, image.asked[row.of[0]] if row.of else now.mono
+        for i in row.of:
+            severity, asked = image.quality[i] & 0xC0000000, image.asked[i]
+            quality = severity if severity > quality else quality
+            oldest = asked if asked < oldest else oldest
         value = self._value(image, now, quality == GOOD)
         self.last = now.mono
         if quality != GOOD and row.kind != "expression":
@@ -60,7 +64,6 @@ class Derived:
             value = image.value[row.tag]
         elif (row.low is not None and value < row.low) or (row.high is not None and value > row.high):
             quality = BAD_OUT_OF_RANGE
-        oldest = min([image.asked[i] for i in row.of], default=now.mono)
         image.put(row.tag, value, quality, asked=oldest, seen=now.mono, source=now.utc)
 
     def _value(self, image: Image, now: Now, good: bool) -> float | None:

@@ -131,39 +131,51 @@ class Poll:
                 image.quality[tag] = UNCERTAIN_NO_COMMUNICATION_LAST_USABLE
 
 
+class _Group:
+    """Blocks that are read at one period, and the tick at which they come due next."""
+
+    __slots__ = ("at", "period", "polls")
+
+    def __init__(self, period: int, polls: list[Poll]) -> None:
+        self.period, self.polls = period, polls
+        self.at = 0
+
+
 class Polling:
     """All blocks of a device in groups of one period, and the queue of those that have come due."""
 
-    __slots__ = ("_groups", "_next", "due_at", "period_ns", "polls", "queue", "skipped")
+    __slots__ = ("_groups", "due_at", "period_ns", "polls", "queue", "skipped")
 
     def __init__(self, profile: Profile, unit: int, bindings: Sequence[Binding]) -> None:
         self.queue: deque[Poll] = deque()
         self.skipped = 0
-        self._groups: list[tuple[int, list[Poll]]] = []
+        self._groups: list[_Group] = []
         read = [(source, binding) for binding in bindings if (source := _source(profile, binding.point)) is not None]
         words = register_words(profile)
         for period in sorted({binding.period_ns for _, binding in read}):
             mine = [(source.name, binding) for source, binding in read if binding.period_ns == period]
             points = {source.name: source for source, binding in read if binding.period_ns == period}
             blocks = plan(profile, tuple(points.values()))
-            self._groups.append((period, [Poll(block, unit, mine, words) for block in blocks]))
-        self._next = [0] * len(self._groups)
+            self._groups.append(_Group(period, [Poll(block, unit, mine, words) for block in blocks]))
         self.due_at = 0                     # no block comes due before this tick
-        self.polls = [poll for _, polls in self._groups for poll in polls]
-        self.period_ns = self._groups[0][0] if self._groups else SECOND
+        self.polls = [poll for group in self._groups for poll in group.polls]
+        self.period_ns = self._groups[0].period if self._groups else SECOND
 
     def tick(self, now: int) -> None:
         """Queue the blocks whose tick has come since the last call."""
-        for i, (period, polls) in enumerate(self._groups):
-            if now >= self._next[i]:
-                self._next[i] = (now // period + 1) * period
-                for poll in polls:
+        due_at = now + self.period_ns
+        for group in self._groups:
+            if now >= group.at:
+                group.at = (now // group.period + 1) * group.period
+                for poll in group.polls:
                     if poll.queued:
                         self.skipped += 1
                     elif now >= poll.not_before:
                         poll.queued = True
                         self.queue.append(poll)
-        self.due_at = min(self._next) if self._next else now + self.period_ns
+            if group.at < due_at:
+                due_at = group.at
+        self.due_at = due_at
 
     def probe(self) -> None:
         """Queue one block only: enough to find out whether a silent device is back."""
@@ -180,8 +192,9 @@ class Polling:
     def restart(self) -> None:
         """Everything is due at the next tick, also what was refused or busy."""
         self.clear()
-        self._next = [0] * len(self._groups)
         self.due_at = 0
+        for group in self._groups:
+            group.at = 0
         for poll in self.polls:
             poll.not_before = 0
 

@@ -165,6 +165,16 @@ def test_a_whole_set_is_evaluated_in_its_order():
     assert compile_set(sources)(values, [GOOD] * len(NAMES)) == [True, False, False]
 
 
+@pytest.mark.parametrize("truths", list(itertools.product((True, False, None), repeat=3)))
+def test_a_comparison_that_several_conditions_share_means_the_same_in_each(truths: tuple[Truth, ...]):
+    texts = ("a", "not a", "a and b", "any(a, b, not c)", "not (a or c) and b", "a != 0 and b != 0", "b")
+    sources = [parse(text).source(resolve, UNITS.get, truth=True) for text in texts]
+    values, qualities = [0.0] * len(NAMES), [GOOD] * len(NAMES)
+    for i, truth in enumerate(truths):
+        values[i], qualities[i] = VALUE[truth]
+    assert compile_set(sources)(values, qualities) == [compile_set([source])(values, qualities)[0] for source in sources]
+
+
 # --- unknown is never good news ----------------------------------------------------------------------------------------
 comparisons = st.sampled_from(
     ("a > 0.5", "b == 1", "c", "usable(b) > 0.5", "a + b > c", "max(a, b) > 0.5", "a / b > 1", "min(a, b / c) <= 1", "a != c")
