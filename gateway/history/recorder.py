@@ -45,7 +45,7 @@ class Recorder:
         last_value, last_quality = self._value, self._quality
         columns = zip(self.image.value, self.image.quality, last_value, last_quality, self._band, strict=True)
         for i, (value, quality, was, quality_was, band) in enumerate(columns):
-            if quality != quality_was or value - was > band or was - value > band:
+            if quality != quality_was or (value != was and (value - was > band or was - value > band)):
                 samples.append((ids[i], utc, value, quality))
                 last_value[i] = value if value == value else _NEVER
                 last_quality[i] = quality
