@@ -44,7 +44,7 @@ class BlockDecoder:
     """
 
     __slots__ = (
-        "_board", "_last", "_posts", "_rows", "_said", "_standing", "_statuses", "_unpack", "_words", "points",
+        "_board", "_last", "_posts", "_repeats", "_rows", "_said", "_standing", "_statuses", "_unpack", "_words", "points",
         "size",
     )  # fmt: skip
 
@@ -64,6 +64,7 @@ class BlockDecoder:
         self._statuses = _Statuses(points, read, fields, board) if any(point.statuses for point in points) else None
         self._words: _Raws | None = None
         self._standing = [GOOD] * len(self._rows)
+        self._repeats = self._statuses is None or not self._statuses.far      # words in other blocks change by themselves
         self._last: bytes | None = None             # the payload that ``_said`` stands for
         self._said: Said = ([], [])
 
@@ -92,7 +93,8 @@ class BlockDecoder:
             values.append(value)
             qualities.append(quality)
         self._said = values, qualities
-        self._last = payload if self._statuses is None or self._statuses.near else None     # words elsewhere change by themselves
+        if self._repeats:
+            self._last = payload
         return self._said
 
     def forget(self) -> None:
@@ -105,13 +107,13 @@ class BlockDecoder:
 class _Statuses:
     """The status rules of all points of a block: words from the same block, or as another block last posted them."""
 
-    __slots__ = ("_bits", "_board", "_far", "_near", "_pick", "_points")
+    __slots__ = ("_bits", "_board", "_near", "_pick", "_points", "far")
 
     def __init__(self, points: Sequence[Point], read: dict[str, Point], fields: dict[str, int], board: dict[str, int]) -> None:
         names = list(dict.fromkeys(rule.point for point in points for rule in point.statuses))
         self._points = points
         self._near = [name for name in names if name in read]
-        self._far = [name for name in names if name not in read]
+        self.far = [name for name in names if name not in read]
         for name in self._near:
             if read[name].kind is not Kind.BIT and read[name].kind not in INTEGER_RANGES:
                 raise ValueError(f"status point {name} is {read[name].kind}, not an integer")
@@ -119,22 +121,17 @@ class _Statuses:
         self._bits = [read[name].bit for name in self._near]
         self._board = board
 
-    @property
-    def near(self) -> bool:
-        """Whether all of them travel in the block itself."""
-        return not self._far
-
     def words(self, raws: _Raws) -> _Raws:
         """The status words as they stand; None for one that is not known (yet, or any more)."""
-        if not self._far:
+        if not self.far:
             return self._pick(raws)
-        return (*self._pick(raws), *[self._board.get(name) for name in self._far])
+        return (*self._pick(raws), *[self._board.get(name) for name in self.far])
 
     def standing(self, words: _Raws) -> list[int]:
         """What the words say of each point."""
         near = {name: word if bit is None else word >> bit & 1
                 for name, bit, word in zip(self._near, self._bits, words, strict=False)}
-        known = near | dict(zip(self._far, words[len(near):], strict=True))
+        known = near | dict(zip(self.far, words[len(near):], strict=True))
         return [_standing(point, known) for point in self._points]
 
 

@@ -177,7 +177,8 @@ class Conversation:
             self._probes += 1
             polling.probe()
             self._may_prove = True
-        self.quiet = self._proven and not (polling.queue or self._beats or self.urgent)
+        writing = self.writing
+        self.quiet = self._proven and not (polling.queue or self._beats or writing.waiting or writing.active is not None)
 
     # --------------------------------------------------------------------------------------------- what came of it
     def absorb(self, reply: Reply, now: Now) -> None:
@@ -210,7 +211,7 @@ class Conversation:
                 return self._failed(flight, "malformed", now, str(why))
             if flight.words:
                 self._learn(flight, reply.payload)
-            self.quiet = not (self.polling.queue or self._beats or self.urgent)
+            self.quiet = not (self.polling.queue or self._beats or self.writing.waiting)
         elif type(flight) is Command:
             self._settle(flight, now.mono, "accepted", "")
         elif type(flight) is Proof:

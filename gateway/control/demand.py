@@ -47,7 +47,7 @@ class Output:
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, since when."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure", "shaped")
+                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched")
 
     def __init__(self, row: OutputRow) -> None:
         self.row = row
@@ -61,6 +61,7 @@ class Output:
         self.sent_at = 0
         self.sent_utc = 0
         self.moved_at = 0
+        self.watched = 0                        # when the last reading that was compared had been asked for
         self.shaped: float | None = None        # the value wanted that ``target`` was made of, without a rate limit
         self.eased: float | None = None         # where the rate limit has come to, before rounding to what the device can do
         self.failure = ""                       # how writes fail at present: recorded once, not at every repetition
@@ -161,7 +162,8 @@ class Outputs:
             elif item.state in ("sent", "reasserted"):
                 self._verify(item, image, now)
             elif item.state == "verified":
-                self._watch(item, image, now)
+                if image.asked[row.readback] > item.watched:
+                    self._watch(item, image, now)
             elif item.blocked and now.mono - item.sent_at >= row.settle_ns:
                 self._command(item, value, now)             # rejected or diverged before: a trip asks again
 
@@ -208,6 +210,7 @@ class Outputs:
         rb = item.row.readback
         if image.quality[rb] & 0xC0000000 or item.commanded is None or image.asked[rb] <= item.sent_at:
             return
+        item.watched = image.asked[rb]
         if abs(image.value[rb] - item.commanded) > item.row.tolerance:
             item.state = "sent"
             item.sent_at = now.mono
