@@ -26,7 +26,7 @@ from devices.exchange import Read, Reply, Write
 from devices.profile import Profile
 from devices.quality import BAD_COMMUNICATION_ERROR, BAD_CONFIGURATION_ERROR, BAD_NO_COMMUNICATION
 from gateway.control.image import SECOND, Image, Now
-from gateway.control.polling import Binding, Poll, Polling
+from gateway.control.polling import REFUSED_RETRY_NS, Binding, Poll, Polling
 from gateway.control.proof import Heartbeat, Proof, heartbeat_of, proof_of
 from gateway.control.writing import Command, Outcome, Writing
 
@@ -265,7 +265,7 @@ class Conversation:
 
     # ---------------------------------------------------------------------------------------------------- failures
     def _failed(self, flight: _Flight, failure: str, now: Now, detail: str = "") -> None:
-        what = f"{failure} on {self._describe()}" + (f": {detail}" if detail else "")
+        what = f"{failure} on {self._describe(flight.request)}" + (f": {detail}" if detail else "")
         self.health.last_error = what
         if failure == "lost":
             self._settle(flight, now.mono, "unverified", what)
@@ -285,7 +285,7 @@ class Conversation:
 
     def _refused(self, flight: _Flight, code: int, now: Now) -> None:
         """A Modbus exception: 10 and 11 come from the gateway in front of the unit and say that the unit is silent."""
-        detail = f"exception {code} on {self._describe()}"
+        detail = f"exception {code} on {self._describe(flight.request)}"
         self.health.exceptions += 1
         self.health.last_error = detail
         self._settle(flight, now.mono, "unverified" if code in (5, 11) else "rejected", detail)
@@ -294,9 +294,12 @@ class Conversation:
         if self.state != "up" or self._silent:
             self._alive()
         if type(flight) is Poll:
+            if code in (2, 3) and not flight.divided and self.polling.divide(flight):
+                return self._report("divided", f"{detail}: asked for in parts")
             flight.refuse(self.image, code, now.mono)
             if code in (1, 2, 3):
-                self._report("refused", detail)
+                names = ", ".join(point.name for point in flight.block.points or flight.block.statuses)
+                self._report("refused", f"{detail}: {names}; asked again every {REFUSED_RETRY_NS // SECOND} s")
         elif type(flight) is Heartbeat:
             self._report("refused", detail)
         elif type(flight) is Proof and code in (1, 2, 3):
@@ -341,7 +344,7 @@ class Conversation:
         flight, self._flight = self._flight, None
         self._beside.clear()
         if flight is not None:
-            self._settle(flight, now, "unverified", f"{why}, with {self._describe()} in flight")
+            self._settle(flight, now, "unverified", f"{why}, with {self._describe(flight.request)} in flight")
         elif self.writing.active is not None:
             self.writing.settle(now, "unverified", why)
 
@@ -354,8 +357,8 @@ class Conversation:
         for at, address in poll.words:
             self.writing.words[address] = int.from_bytes(payload[at:at + 2], "big")
 
-    def _describe(self) -> str:
-        request = self._request
+    @staticmethod
+    def _describe(request: Read | Write | None) -> str:
         if isinstance(request, Read):
             return f"read {request.function} of {request.address}+{request.count}, unit {request.unit}"
         return f"write {request.function} of {request.address}, unit {request.unit}" if request is not None else "nothing"

@@ -1,5 +1,8 @@
 """What is read of a device and when: blocks on shared ticks, decoded straight into the image.
 
+A block that a device refuses with "illegal address" or "illegal value" is asked for in halves until the point that it does
+not have stands alone; that one is left out and asked again every minute. A new connection begins with the whole blocks.
+
 Every block of one period falls due at the same moment (``now // period``), for all devices alike: measured, that costs a
 third to a fifth of polls spread over the period. A poll that could not be sent by the next tick is skipped, never made up.
 
@@ -59,7 +62,10 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
 class Poll:
     """One block of registers read at one period, and the tags that live in it."""
 
-    __slots__ = ("_busy", "_decode", "_entries", "_forget", "_said", "_shown", "block", "not_before", "queued", "request", "tags", "words")
+    __slots__ = (
+        "_busy", "_decode", "_entries", "_forget", "_said", "_shown", "block", "divided", "not_before", "queued", "request", "tags",
+        "words",
+    )  # fmt: skip
 
     def __init__(self, block: BlockRead, unit: int, bindings: Sequence[tuple[str, Binding]], words: Sequence[int] = ()) -> None:
         self.block = block
@@ -77,6 +83,7 @@ class Poll:
                            if block.address <= address < block.address + block.count)
         self.queued = False
         self.not_before = 0
+        self.divided = False                # it is asked for in parts now
         self._busy = 0
 
     def fill(self, image: Image, payload: bytes, asked: int, seen: Now) -> None:
@@ -132,34 +139,69 @@ class Poll:
 
 
 class _Group:
-    """Blocks that are read at one period, and the tick at which they come due next."""
+    """Blocks that are read at one period, and the tick at which they come due next. ``whole``: as they were planned."""
 
-    __slots__ = ("at", "period", "polls")
+    __slots__ = ("at", "bindings", "period", "polls", "whole")
 
-    def __init__(self, period: int, polls: list[Poll]) -> None:
-        self.period, self.polls = period, polls
+    def __init__(self, period: int, bindings: Sequence[tuple[str, Binding]], polls: list[Poll]) -> None:
+        self.period, self.bindings, self.polls, self.whole = period, bindings, polls, tuple(polls)
         self.at = 0
 
 
 class Polling:
     """All blocks of a device in groups of one period, and the queue of those that have come due."""
 
-    __slots__ = ("_groups", "due_at", "period_ns", "polls", "queue", "skipped")
+    __slots__ = ("_groups", "_profile", "_unit", "_words", "due_at", "period_ns", "polls", "queue", "skipped")
 
     def __init__(self, profile: Profile, unit: int, bindings: Sequence[Binding]) -> None:
+        self._profile, self._unit, self._words = profile, unit, register_words(profile)
         self.queue: deque[Poll] = deque()
         self.skipped = 0
         self._groups: list[_Group] = []
         read = [(source, binding) for binding in bindings if (source := _source(profile, binding.point)) is not None]
-        words = register_words(profile)
         for period in sorted({binding.period_ns for _, binding in read}):
             mine = [(source.name, binding) for source, binding in read if binding.period_ns == period]
             points = {source.name: source for source, binding in read if binding.period_ns == period}
-            blocks = plan(profile, tuple(points.values()))
-            self._groups.append(_Group(period, [Poll(block, unit, mine, words) for block in blocks]))
+            self._groups.append(_Group(period, mine, self._planned(tuple(points.values()), mine)))
         self.due_at = 0                     # no block comes due before this tick
         self.polls = [poll for group in self._groups for poll in group.polls]
         self.period_ns = self._groups[0].period if self._groups else SECOND
+
+    def _planned(self, points: Sequence[Point], bindings: Sequence[tuple[str, Binding]], dense: bool = False) -> list[Poll]:
+        """``dense``: registers that nobody wants are not read over."""
+        profile = self._profile
+        if dense:
+            profile = msgspec.structs.replace(profile, limits=msgspec.structs.replace(profile.limits, gap=0))
+        return [Poll(block, self._unit, bindings, self._words) for block in plan(profile, points)]
+
+    def divide(self, poll: Poll) -> bool:
+        """Ask for a refused block in parts from now on, at once; False where that cannot be.
+
+        First without the registers between its values, then in halves. One value, a range that is answered whole only, and
+        status words that qualify other blocks stay as they are.
+        """
+        block = poll.block
+        group = next((group for group in self._groups if poll in group.polls), None)
+        if group is None or not block.points or block.posted:
+            return False                        # (no group: the plan was made anew meanwhile)
+        points = sorted(block.points, key=lambda point: (point.address, point.width))
+        parts = self._planned(points, group.bindings, dense=True)
+        if any(part.request == poll.request for part in parts):
+            middle = len(points) // 2
+            halves = [half for half in (points[:middle], points[middle:]) if half]
+            parts = [part for half in halves for part in self._planned(half, group.bindings, dense=True)]
+        if any(part.request == poll.request for part in parts):
+            return False
+        poll.divided = True
+        if poll.queued:
+            self.queue.remove(poll)
+        at = group.polls.index(poll)
+        group.polls[at:at + 1] = parts
+        self.polls = [each for group in self._groups for each in group.polls]
+        for part in reversed(parts):
+            part.queued = True
+            self.queue.appendleft(part)
+        return True
 
     def tick(self, now: int) -> None:
         """Queue the blocks whose tick has come since the last call."""
@@ -190,13 +232,15 @@ class Polling:
         self.queue.clear()
 
     def restart(self) -> None:
-        """Everything is due at the next tick, also what was refused or busy."""
+        """Everything is due at the next tick, also what was refused or busy, in whole blocks."""
         self.clear()
         self.due_at = 0
         for group in self._groups:
             group.at = 0
+            group.polls = list(group.whole)
+        self.polls = [poll for group in self._groups for poll in group.polls]
         for poll in self.polls:
-            poll.not_before = 0
+            poll.not_before, poll.divided = 0, False
 
 
 def register_words(profile: Profile) -> tuple[int, ...]:

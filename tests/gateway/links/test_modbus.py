@@ -362,8 +362,6 @@ async def test_a_late_answer_is_counted_and_never_taken_for_the_next_one():
 # ----------------------------------------------------------------------------------------------- refusals, writes
 @pytest.mark.parametrize(("code", "quality"), [
     pytest.param(1, BAD_CONFIGURATION_ERROR, marks=pytest.mark.fault("M23")),
-    pytest.param(2, BAD_CONFIGURATION_ERROR, marks=pytest.mark.fault("M23")),
-    pytest.param(3, BAD_CONFIGURATION_ERROR, marks=pytest.mark.fault("M23")),
     pytest.param(4, BAD_DEVICE_FAILURE, marks=pytest.mark.fault("M24")),
     pytest.param(6, UNCERTAIN_NO_COMMUNICATION_LAST_USABLE, marks=pytest.mark.fault("M25")),
     pytest.param(8, BAD_DEVICE_FAILURE, marks=pytest.mark.fault("M26")),
