@@ -112,6 +112,18 @@ class StatusRule(msgspec.Struct, frozen=True, kw_only=True):
         return word != 0
 
 
+class Counting(msgspec.Struct, frozen=True, kw_only=True):
+    """A point that counts up: pulses, operating seconds, litres.
+
+    ``most_per_s``: raw counts that are possible in a second at most. ``modulus``: where it wraps (0: at the end of its kind).
+    ``running``: the point that tells how long the device has been running, in seconds, where it has one.
+    """
+
+    most_per_s: float
+    modulus: int = 0
+    running: str | None = None
+
+
 class Point(msgspec.Struct, frozen=True):
     """One value of a device.
 
@@ -123,6 +135,7 @@ class Point(msgspec.Struct, frozen=True):
     ``cyclic``: False where a write wears out non-volatile memory, so it must never be written cyclically.
     ``trigger``: raw value that must be written to trigger an action (pulse); ``length``: registers of an ASCII point.
     ``sequences``: for a command point, the raw words to write in order for each value (a drive's start sequence).
+    ``counting``: a counter, whose wraps and resets are followed.
     ``feedback``: the point of the same device that reads the command back (default: the point itself, when readable).
     """
 
@@ -147,6 +160,7 @@ class Point(msgspec.Struct, frozen=True):
     feedback: str | None = None
     fail_low: float | None = None
     fail_high: float | None = None
+    counting: Counting | None = None
     note: str = ""
 
     @property

@@ -176,6 +176,8 @@ class _Builder:
             high=high,
             invert=tag.invert,
             period_ns=self.period_ns[tag.scan],
+            frozen_ns=_ns(tag.frozen_s or 0.0),
+            leap_per_s=tag.leap_per_s or 0.0,
         )
 
     def _send(self, tag: int, value: float, now: int, expires: int) -> None:

@@ -19,6 +19,7 @@ import io
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import msgspec
 from pydantic import Field
 from ruamel.yaml import YAML
 
@@ -51,6 +52,14 @@ class Status(Model):
     meaning: str = ""
 
 
+class Counting(Model):
+    """A point that counts up; its wraps and resets are followed. ``most_per_s``: raw counts possible in a second at most."""
+
+    most_per_s: float = Field(gt=0)
+    modulus: int = Field(0, ge=0)               # where it wraps; 0: at the end of its kind
+    running: Name | None = None                 # the point that tells how long the device has been running, s
+
+
 class RegisterPoint(Model):
     """One value in registers or bits: value = raw * scale + offset, in ``unit``. See ``devices.profile.Point``."""
 
@@ -74,6 +83,7 @@ class RegisterPoint(Model):
     length: int | None = Field(None, ge=1, le=125)
     sequences: dict[int, tuple[int, ...]] = Field(default_factory=dict)
     feedback: Name | None = None
+    counting: Counting | None = None
     note: str = ""
 
 
@@ -174,11 +184,12 @@ def profile_of(described: Instrument, listed: Mapping[str, RegisterPoint] | None
 
 
 def _point(name: str, given: RegisterPoint, base: int) -> facts.Point:
-    words: dict[str, Any] = given.model_dump(exclude={"table", "address", "kind", "access", "order", "statuses"})
+    words: dict[str, Any] = given.model_dump(exclude={"table", "address", "kind", "access", "order", "statuses", "counting"})
     return facts.Point(
         name, facts.Table(given.table), given.address - base, facts.Kind(given.kind), access=facts.Access(given.access),
         order=None if given.order is None else facts.WordOrder(given.order),
-        statuses=tuple(_status(rule) for rule in given.statuses), **words,
+        statuses=tuple(_status(rule) for rule in given.statuses),
+        counting=None if given.counting is None else facts.Counting(**given.counting.model_dump()), **words,
     )  # fmt: skip
 
 
@@ -199,6 +210,8 @@ def described(profile: facts.Profile) -> dict[str, Any]:
                 value = [_plain_status(rule) for rule in point.statuses]
             elif key == "sequences":
                 value = {k: list(v) for k, v in point.sequences.items()}
+            elif key == "counting" and point.counting is not None:
+                value = {k: v for k, v in msgspec.structs.asdict(point.counting).items() if v}
             value = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, facts.StrEnum) else value
             if key not in row and value not in (field.default, [], {}, None):
                 row[key] = value

@@ -101,6 +101,8 @@ class Tag(Model):
     max_age_s: float = Field(5.0, gt=0, le=600)
     range: tuple[float, float] | None = None
     span: tuple[tuple[float, float], tuple[float, float]] | None = None
+    frozen_s: float | None = Field(None, ge=10, le=86_400)   # standing still for so long it is Uncertain
+    leap_per_s: float | None = Field(None, gt=0)             # changing faster than that (in its unit) a reading is Uncertain
     invert: bool = False                        # a normally-closed switch: the tag is 1 when the bit is 0
     states: dict[int, str] = {}                 # names of the values of a switch or enumeration
     output: Output | None = None

@@ -21,7 +21,7 @@ from gateway.config.instrument import RegisterPoint
 MAX_BYTES = 1024 * 1024
 MAX_ROWS = 10_000
 NEEDED = ("name", "table", "address")
-COLUMNS = ("name", *(key for key in RegisterPoint.model_fields if key not in ("statuses", "sequences", "not_available")))
+COLUMNS = ("name", *(key for key in RegisterPoint.model_fields if key not in ("statuses", "sequences", "not_available", "counting")))
 _WHOLE = ("address", "bit", "length", "trigger")
 _NUMBER = ("scale", "offset", "low", "high", "fail_low", "fail_high")
 

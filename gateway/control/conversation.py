@@ -211,6 +211,8 @@ class Conversation:
                 return self._failed(flight, "malformed", now, str(why))
             if flight.words:
                 self._learn(flight, reply.payload)
+            if flight.news:
+                self.events += [("counter", each) for each in flight.news]
             self.quiet = not (self.polling.queue or self._beats or self.writing.waiting)
         elif type(flight) is Command:
             self._settle(flight, now.mono, "accepted", "")

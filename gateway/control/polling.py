@@ -30,7 +30,9 @@ from devices.quality import (
     UNCERTAIN_NO_COMMUNICATION_LAST_USABLE,
     is_bad,
 )
+from gateway.control.following import Counted, Following, Memory, Watched, counter_of
 from gateway.control.image import SECOND, Image, Now
+from gateway.control.watch import Watch
 
 REFUSED_RETRY_NS = 60 * SECOND
 """A block the device does not know (exceptions 1 to 3) is asked for again this much later."""
@@ -42,7 +44,8 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
     """One point of a device as one tag: tag value = point value * gain + offset, and ``1 - that`` when inverted.
 
     ``tag``: index in the image. ``low``/``high``: what the plant allows, in tag units; outside it a Good reading becomes
-    Uncertain. ``period_ns``: how often it is read, a multiple of the trip tick.
+    Uncertain. ``period_ns``: how often it is read, a multiple of the trip tick. ``frozen_ns``, ``leap_per_s``: standing still for
+    so long, or changing faster than that (tag units), it is Uncertain; 0: not watched for.
     """
 
     point: str
@@ -53,6 +56,8 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     invert: bool = False
     period_ns: int = SECOND
+    frozen_ns: int = 0
+    leap_per_s: float = 0.0
 
     def line(self) -> tuple[float, float]:
         """Gain and offset with the inversion folded in."""
@@ -63,11 +68,14 @@ class Poll:
     """One block of registers read at one period, and the tags that live in it."""
 
     __slots__ = (
-        "_busy", "_decode", "_entries", "_forget", "_said", "_shown", "block", "divided", "not_before", "queued", "request", "tags",
-        "words",
+        "_busy", "_decode", "_entries", "_following", "_forget", "_said", "_shown", "block", "divided", "news", "not_before", "queued",
+        "request", "tags", "words",
     )  # fmt: skip
 
-    def __init__(self, block: BlockRead, unit: int, bindings: Sequence[tuple[str, Binding]], words: Sequence[int] = ()) -> None:
+    def __init__(
+        self, block: BlockRead, unit: int, bindings: Sequence[tuple[str, Binding]], words: Sequence[int] = (),
+        memory: Memory | None = None,
+    ) -> None:
         self.block = block
         self.request = Read(unit, block.function, block.address, block.count)
         decoder = block.compile()
@@ -79,6 +87,8 @@ class Poll:
         self._said: Said = ([], [])
         self._shown: list[tuple[int, float, int]] = []          # tag, value, quality: what ``_said`` means in the image
         self.tags = tuple(binding.tag for _, binding in mine)
+        self._following = _following(block, mine, memory or Memory())
+        self.news: list[str] = []           # of the last reading: what a record must say
         self.words = tuple((2 * (address - block.address), address) for address in words
                            if block.address <= address < block.address + block.count)
         self.queued = False
@@ -99,6 +109,8 @@ class Poll:
             at[tag] = mono
             when[tag] = asked
             source[tag] = utc
+        if self._following is not None:
+            self.news = self._following.after(image, *said, mono)
         self._busy = 0
 
     def _translated(self, said: Said) -> list[tuple[int, float, int]]:
@@ -138,6 +150,23 @@ class Poll:
                 image.quality[tag] = UNCERTAIN_NO_COMMUNICATION_LAST_USABLE
 
 
+def _following(block: BlockRead, mine: Sequence[tuple[int, Binding]], memory: Memory) -> Following | None:
+    """What is followed in a block; None where every reading stands by itself."""
+    counted: list[Counted] = []
+    for k, b in mine:
+        point = block.points[k]
+        counter = memory.counters.get(point.name) or counter_of(point)
+        if counter is not None:
+            memory.counters[point.name] = counter
+            counted.append(Counted(k, b.tag, point, *b.line(), counter))
+    watched = [Watched(b.tag, memory.watches.setdefault(b.tag, Watch(b.frozen_ns, b.leap_per_s)))
+               for _, b in mine if b.frozen_ns or b.leap_per_s]
+    place = {point.name: k for k, point in enumerate(block.points)}
+    tells = {place[point.counting.running]: point.counting.running for point in block.points
+             if point.counting is not None and point.counting.running in place}
+    return Following(counted, watched, tells, memory) if counted or watched else None
+
+
 class _Group:
     """Blocks that are read at one period, and the tick at which they come due next. ``whole``: as they were planned."""
 
@@ -151,10 +180,11 @@ class _Group:
 class Polling:
     """All blocks of a device in groups of one period, and the queue of those that have come due."""
 
-    __slots__ = ("_groups", "_profile", "_unit", "_words", "due_at", "period_ns", "polls", "queue", "skipped")
+    __slots__ = ("_groups", "_memory", "_profile", "_unit", "_words", "due_at", "period_ns", "polls", "queue", "skipped")
 
     def __init__(self, profile: Profile, unit: int, bindings: Sequence[Binding]) -> None:
         self._profile, self._unit, self._words = profile, unit, register_words(profile)
+        self._memory = Memory()
         self.queue: deque[Poll] = deque()
         self.skipped = 0
         self._groups: list[_Group] = []
@@ -162,6 +192,8 @@ class Polling:
         for period in sorted({binding.period_ns for _, binding in read}):
             mine = [(source.name, binding) for source, binding in read if binding.period_ns == period]
             points = {source.name: source for source, binding in read if binding.period_ns == period}
+            running = [p.counting.running for p in points.values() if p.counting is not None and p.counting.running is not None]
+            points |= {name: profile.point(name) for name in running}
             self._groups.append(_Group(period, mine, self._planned(tuple(points.values()), mine)))
         self.due_at = 0                     # no block comes due before this tick
         self.polls = [poll for group in self._groups for poll in group.polls]
@@ -172,7 +204,7 @@ class Polling:
         profile = self._profile
         if dense:
             profile = msgspec.structs.replace(profile, limits=msgspec.structs.replace(profile.limits, gap=0))
-        return [Poll(block, self._unit, bindings, self._words) for block in plan(profile, points)]
+        return [Poll(block, self._unit, bindings, self._words, self._memory) for block in plan(profile, points)]
 
     def divide(self, poll: Poll) -> bool:
         """Ask for a refused block in parts from now on, at once; False where that cannot be.

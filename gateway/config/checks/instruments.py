@@ -54,6 +54,8 @@ def _point(point: Point) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield "scale", "0 makes every value the same", ()
     if point.low is not None and point.high is not None and point.low >= point.high:
         yield "low", f"{point.low:g}..{point.high:g} is inverted", ()
+    if point.counting is not None and point.kind not in INTEGER_RANGES:
+        yield "counting", f"a {point.kind} does not count; whole numbers do", ()
     if point.access is not Access.READ and point.table in (Table.DISCRETE, Table.INPUT):
         yield "access", f"the {point.table} table is read only", ("r",)
 
@@ -70,6 +72,8 @@ def references(draft: Draft) -> Iterator[Fault]:
                     yield draft.unknown(path, rule.point, known, "point")
                 elif known[rule.point].kind is not Kind.BIT and known[rule.point].kind not in INTEGER_RANGES:
                     yield draft.fault(path, f"{rule.point} is {known[rule.point].kind}; a status is a whole number or a bit")
+            if point.counting is not None and point.counting.running not in (None, *known):
+                yield draft.unknown((*here, "points", point.name, "counting", "running"), point.counting.running or "", known, "point")
             if point.feedback is not None and point.feedback not in known:
                 yield draft.unknown((*here, "points", point.name, "feedback"), point.feedback, known, "point")
         dog = profile.watchdog
