@@ -36,6 +36,7 @@ from gateway.records.committer import Committer, ThreadCommitter
 from gateway.records.journal import Journal
 from gateway.ticker import Ticker, Ticking, Timekeeper
 
+PATIENCE_S = 5.0  # with an answer in lockstep: plant time waits for it, and a busy machine is no lost device
 SAFE_S = 1.0  # what a stopping process gives its last writes
 Link = ModbusTcpLink | OpcUaLink
 
@@ -80,6 +81,7 @@ class Runtime:
 
     def _link(self, name: str, lockstep: bool) -> Link:
         link, talks = self.plant.config.links[name], self.plant.links[name]
+        timeout_s = max(link.timeout_ms / 1000, PATIENCE_S if lockstep else 0.0)
         if link.kind == "opcua":
             (talk,) = talks
             assert isinstance(talk, OpcUaConversation)
@@ -89,7 +91,7 @@ class Runtime:
                 talk,
                 self.clock.now,
                 security=NONE,
-                timeout_s=link.timeout_ms / 1000,
+                timeout_s=timeout_s,
                 polled=lockstep,
                 read_only=self.read_only,
                 seed=name,
@@ -98,7 +100,7 @@ class Runtime:
             name,
             link.host,
             link.port,
-            link.timeout_ms / 1000,
+            timeout_s,
             [talk for talk in talks if isinstance(talk, Conversation)],
             clock=self.clock.now,
             rng=random.Random(name),

@@ -25,7 +25,7 @@ from simulators.serve_modbus import ModbusServers
 from simulators.serve_opcua import OpcUaServer
 from simulators.snapshot import restore
 
-LEASE_S = 2.0
+LEASE_S = 12.0  # of wall time for one scan of the gateway: longer than its own patience with an answer
 PUBLISH_NS = 5 * SECOND
 
 
