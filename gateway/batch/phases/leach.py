@@ -128,13 +128,7 @@ class ResidueSample(Phase):
             ctx.memory["sample"] = ctx.plant.request_sample("residue", "residue", {"drawn_l": ctx.p["volume"]})
             ctx.shared["residue_sample_l"] = ctx.shared.get("residue_sample_l", 0.0) + ctx.p["volume"]
             return False
-        result = ctx.plant.result(sample)
-        if result is None:
-            return False
-        if result.quality & 0xC0000000:
-            ctx.memory.pop("sample")
-            raise Hold("the residue result failed its QC: sample again")
-        return True
+        return _analysed(ctx, "residue result")
 
 
 class Sample(Phase):
@@ -145,10 +139,13 @@ class Sample(Phase):
         if sample is None:
             ctx.memory["sample"] = ctx.plant.request_sample(str(int(ctx.p["stream"])), ctx.step, {})
             return False
-        result = ctx.plant.result(sample)
-        if result is None:
-            return False
-        if result.quality & 0xC0000000:
-            ctx.memory.pop("sample")
-            raise Hold("the result failed its QC: sample again")
-        return True
+        return _analysed(ctx, "result")
+
+
+def _analysed(ctx: Context, what: str) -> bool:
+    """Whether the step's sample has come back. Raises Hold where its checks failed; a restart of the batch draws it again."""
+    result = ctx.plant.result(ctx.memory["sample"])
+    if result is not None and result.quality & 0xC0000000:
+        ctx.memory.pop("sample")
+        raise Hold(f"the {what} failed its QC: sample again")
+    return result is not None
