@@ -61,10 +61,11 @@ def _frees(scan: Scan, row: str) -> str:
     item = scan.parts.interlocks.by_name.get(row)
     if item is None:
         return "the first full image" if row == "start-up" else row
+    after = ", then reset" if item.row.latch else ""
     if item.truth is None:
-        return f"{row}: its cause is unknown; bring its inputs back, then reset"
+        return f"{row}: its cause is unknown; bring its inputs back{after}"
     if item.truth:
-        return f"{row}: its cause stands; remove it" + (", then reset" if item.row.latch else "")
+        return f"{row}: its cause stands; remove it{after}"
     return f"{row}: reset it"
 
 
