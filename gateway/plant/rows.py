@@ -1,0 +1,217 @@
+"""From the rows of a configuration to the rows that control works on: outputs, loops, interlocks, alarms, conditions, derived values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from devices.units import factor
+from gateway.config.models import Config, Tag
+from gateway.config.models import Derived as DerivedModel
+from gateway.config.models import Loop as LoopModel
+from gateway.control.alarm import AlarmRow
+from gateway.control.analyzer import OpcUaConversation
+from gateway.control.conditions import compile_set, parse
+from gateway.control.conversation import Conversation
+from gateway.control.demand import OutputRow
+from gateway.control.derived import DerivedRow
+from gateway.control.image import SECOND
+from gateway.control.interlock import Row
+from gateway.control.loop import LimitRow, LoopRow
+from gateway.plant.names import Names
+
+Talk = Conversation | OpcUaConversation
+
+
+class Rows:
+    """The rows of one plant. ``index``: tag -> place in the image; ``of_tag``: place -> the conversation that carries it."""
+
+    def __init__(self, config: Config, index: Mapping[str, int], of_tag: Mapping[int, Talk]) -> None:
+        self.config, self.index, self.of_tag = config, index, of_tag
+        self.names = Names(config)
+        scan = config.site.scan
+        self.period_ns = {"trip": ns(scan.trip_s), "fast": ns(scan.fast_s), "slow": ns(scan.slow_s)}
+
+    # --- outputs, loops -----------------------------------------------------------------------------------------
+    def outputs(self) -> list[OutputRow]:
+        rows: list[OutputRow] = []
+        for name, tag in self.config.tags.items():
+            if tag.output is None:
+                continue
+            out, i = tag.output, self.index[name]
+            talk = self.of_tag[i]
+            quantum = talk.resolution(i) if isinstance(talk, Conversation) else 0.0
+            low, high = tag.range or (0.0, 1.0)
+            tolerance = out.tolerance if out.tolerance is not None else max(2 * quantum, 0.005 * (high - low)) if high - low > 1 else 0.5
+            rows.append(
+                OutputRow(
+                    name=name,
+                    tag=i,
+                    readback=self.index[out.readback] if out.readback else i,
+                    safe=None if isinstance(out.safe, str) else out.safe,
+                    low=low,
+                    high=high,
+                    rate_per_s=out.rate_per_s,
+                    deadband=out.deadband,
+                    quantum=0.0 if quantum >= 0.5 else quantum,
+                    tolerance=tolerance,
+                    settle_ns=ns(out.settle_s),
+                    reassert=out.enforce == "reassert_once",
+                    told=out.readback is not None and _answers_with_feedback(talk, tag),
+                )
+            )
+        return rows
+
+    def safe(self) -> dict[int, float]:
+        return {
+            self.index[n]: t.output.safe for n, t in self.config.tags.items() if t.output is not None and not isinstance(t.output.safe, str)
+        }
+
+    def loop(self, name: str, loop: LoopModel) -> LoopRow:
+        inner = loop.to if loop.to in self.config.loops else None
+        output = None if inner else self.index[loop.to]
+        safe = self._loop_safe(loop)
+        sign = 1.0 if loop.action == "reverse" else -1.0
+        limits = tuple(LimitRow(key, self.index[limit.pv], limit.full, limit.zero) for key, limit in loop.limits.items())
+        kind = {"dose": "pid"}.get(loop.kind, loop.kind)
+        return LoopRow(
+            name=name,
+            kind=kind,
+            unit=loop.unit_of,
+            period_ns=self.period_ns[loop.scan],
+            pv=self.index[loop.pv] if loop.pv else None,
+            output=output,
+            output_low=self.index[loop.to_low] if loop.to_low else None,
+            inner=inner,
+            outer=any(other.to == name for other in self.config.loops.values()),
+            gain=sign * loop.gain,
+            ti_s=loop.ti_s,
+            td_s=loop.td_s,
+            tf_s=loop.tf_s,
+            b=loop.b,
+            out_low=loop.out_low,
+            out_high=loop.out_high,
+            sp_low=float("-inf") if loop.sp_low is None else loop.sp_low,
+            sp_high=float("inf") if loop.sp_high is None else loop.sp_high,
+            sp_rate_per_s=loop.sp_rate_per_min / 60.0 if loop.sp_rate_per_min else None,
+            holdback=loop.holdback,
+            linearise=loop.linearise,
+            bad_hold_ns=ns(loop.bad_hold_s),
+            bad_out=loop.bad_out,
+            safe_out=safe,
+            limits=limits,
+        )
+
+    def _loop_safe(self, loop: LoopModel) -> float:
+        """Output in which a loop does no harm: the middle of a split range, else the output's own safe value."""
+        if loop.to_low is not None:
+            return (loop.out_low + loop.out_high) / 2.0
+        tag = self.config.tags.get(loop.to)
+        safe = tag.output.safe if tag is not None and tag.output is not None else loop.out_low
+        return loop.out_low if isinstance(safe, str) else min(max(float(safe), loop.out_low), loop.out_high)
+
+    # --- interlocks, alarms -------------------------------------------------------------------------------------
+    def interlock(self, name: str) -> Row:
+        row = self.config.interlocks[name]
+        effects = {self.index[self._must(tag, row.unit)]: value for tag, value in row.effects.items()}
+        return Row(
+            name=name,
+            unit=row.unit or "",
+            group=row.unit or "site",
+            effects=effects,
+            delay_ns=ns(row.delay_s),
+            latch=row.latch and not row.permissive,
+            permissive=row.permissive,
+            bypassable=row.bypass,
+            hold=row.hold,
+            description=row.description,
+        )
+
+    def alarm(self, name: str) -> AlarmRow:
+        row = self.config.alarms[name]
+        return AlarmRow(
+            name=name,
+            unit=row.unit or "",
+            priority=row.priority,
+            on_delay_ns=ns(row.on_delay_s),
+            off_delay_ns=ns(row.off_delay_s),
+            latch=row.latch,
+            on_unknown=row.on_unknown,
+            cause=row.cause,
+            consequence=row.consequence,
+            action=row.action,
+        )
+
+    def _must(self, name: str, unit: str | None) -> str:
+        tag = self.names.tag(name, unit)
+        if tag is None:
+            raise KeyError(f"{name} (seen from {unit or 'the site'})")
+        return tag
+
+    def conditions(self) -> Callable[[list[float], list[int]], list[Any]]:
+        config = self.config
+        sources = [self._source(row.cause, row.unit) for row in config.interlocks.values()]
+        sources += [self._source(row.when, row.unit) for row in config.alarms.values()]
+        sources += [self._source(row.suppressed_when, row.unit) if row.suppressed_when else "False" for row in config.alarms.values()]
+        return compile_set(sources)
+
+    def _source(self, text: str, unit: str | None, truth: bool = True) -> str:
+        return parse(text).source(lambda name: self._value(name, unit), lambda name: self.names.unit_of(name, unit), truth=truth)
+
+    def _value(self, name: str, unit: str | None) -> int | float:
+        tag = self.names.tag(name, unit)
+        if tag is not None:
+            return self.index[tag]
+        figure = self.names.figure(name, unit)
+        if figure is None:
+            raise KeyError(name)
+        return float(figure)
+
+    def trip_tags(self) -> list[int]:
+        """Tags that a trip looks at: the start-up ends when all of them have been heard."""
+        wanted: set[str] = set()
+        for row in self.config.interlocks.values():
+            wanted |= {tag for name in parse(row.cause).names if (tag := self.names.tag(name, row.unit)) in self.config.tags}
+        return sorted(self.index[tag] for tag in wanted if self.config.tags[tag].device is not None)
+
+    # --- derived and internal values ----------------------------------------------------------------------------
+    def derived(self, name: str, row: DerivedModel) -> DerivedRow:
+        number = None
+        expression = parse(row.of)
+        of = tuple(self.index[n] for n in sorted(expression.names) if n in self.index)
+        if row.kind == "expression":
+            evaluate = compile_set([self._source(row.of, None, truth=False)])
+            number = lambda v, q: evaluate(v, q)[0]  # noqa: E731
+        low, high = row.range or (None, None)
+        per_s = 1.0
+        if row.kind == "total":
+            source_unit = self.names.unit_of(row.of, None) or "1"
+            per_s = _per_second(source_unit, row.unit)
+        return DerivedRow(
+            tag=self.index[name],
+            kind=row.kind,
+            of=of,
+            number=number,
+            window_ns=ns(row.window_s),
+            period_ns=self.period_ns["fast"],
+            per_s=per_s,
+            low=low,
+            high=high,
+            reset=row.reset or "",
+        )
+
+
+def _answers_with_feedback(talk: Talk, tag: Tag) -> bool:
+    """Whether the device answers for this point with what came of the command, not with the command."""
+    return isinstance(talk, Conversation) and tag.point is not None and talk.profile.point(tag.point).feedback is not None
+
+
+def _per_second(flow_unit: str, total_unit: str) -> float:
+    """What one unit of a flow adds to its total in one second."""
+    volume, _, time = flow_unit.rpartition("/")
+    return factor(volume, total_unit)[0] / {"s": 1.0, "min": 60.0, "h": 3600.0}[time]
+
+
+def ns(seconds: float) -> int:
+    """A duration of the configuration as control counts it."""
+    return round(seconds * SECOND)
