@@ -218,8 +218,8 @@ class Account:
         return "liquor", None
 
     def _by_liquor(self, element: str) -> Quantity:
-        fed = self.terms[element]["in"]
-        return (self._dissolved(element) - self.opening[element]) / fed if fed.value > 0 else Quantity.exact(0.0)
+        brought = self._brought(element)
+        return self._dissolved(element) / brought if brought.value > 0 else Quantity.exact(0.0)
 
     def report(self, element: str, terms: dict[str, Quantity]) -> ElementBalance:
         """The figures of an element from its terms. Raises ZeroDivisionError when nothing of it was fed."""
@@ -243,7 +243,9 @@ def _known(amounts: Sequence[Amounts], element: str) -> Quantity:
 def closing_heel(given: BalanceInput) -> dict[str, tuple[float, float]]:
     """What the batch leaves in the tank, element -> (kg, standard uncertainty): the opening heel of the next one."""
     account = Account(given)
-    found = {element: account.closing(element) for element in account.elements}
+    analysed = {element for each in given.closing_heel for element in each.conc}
+    analysed.update(element for each in given.closing_heel_solids for element in each.assay)
+    found = {element: account.closing(element) for element in sorted({*account.elements, *analysed})}
     return {element: (held.value, held.u) for element, held in found.items()}
 
 

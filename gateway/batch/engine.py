@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.batch.balance import balance, closing_heel
-from gateway.batch.gather import gather
+from gateway.batch.gather import gather, unassayed_heel
 from gateway.batch.phases import PHASES
 from gateway.batch.procedure import BadInput, Context, Hold, Phase
 from gateway.batch.state import Batch, StepRun
@@ -144,7 +144,8 @@ class Engine(Unit):
                 self._batch_to(event, cause, who)
                 return self._flush()
         if self.hold_wanted:
-            self.hold(self.hold_wanted)
+            if not self.outbox:                 # else when the record has caught up: a RESTART decided before the trip may be on its way
+                self.hold(self.hold_wanted)
             return self._flush()
         active = batch.active
         if batch.state == "RUNNING":
@@ -274,7 +275,11 @@ class Engine(Unit):
         flags = {element: flag for element, flag in result.flags.items() if element in measured}
         if self.batch.opening is None:
             flags["*"] = ["nobody knows what the batch before left in the tank: it ended without a balance"]
-        inputs = {"route": result.route, "flags": flags, "closing_heel": closing_heel(given)}
+        inputs: dict[str, Any] = {"route": result.route, "flags": flags}
+        if unassayed_heel(self.batch.charges, given):
+            flags["*"] = [*flags.get("*", []), "what the solids left in the tank hold is not known: neither cake nor residue was analysed"]
+        else:
+            inputs["closing_heel"] = closing_heel(given)
         return Balance(batch=self.batch.id, elements=elements, inputs=inputs)
 
     def recover(self, now: Now) -> bool:
@@ -289,14 +294,15 @@ class Engine(Unit):
     def apply(self, entry: Entry, now: Now) -> None:
         """Fold a durable entry of this unit's batch."""
         if isinstance(entry, BatchCreated):
-            earlier, self.batch = self.batch, Batch(entry, now.utc)
+            earlier, self.batch, self.waiting = self.batch, Batch(entry, now.utc), ""
             if earlier is not None:
                 self.batch.follows(earlier)
             self.batch.shared = dict(entry.control_recipe.get("shared", {}))
         elif self.batch is not None:
             self.batch.apply(entry, now.utc)
-            if isinstance(entry, BatchState) and entry.now in AT_REST:
-                self.stopping = False
+            if isinstance(entry, BatchState):
+                self.waiting = ""
+                self.stopping = self.stopping and entry.now not in AT_REST
             if isinstance(entry, StepState):
                 run = self.batch.steps[entry.step]
                 if run.context is not None and entry.was != entry.now:

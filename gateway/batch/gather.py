@@ -25,6 +25,7 @@ from gateway.control.chain import Charged, IcpResult, SampleRequested
 
 SOLIDS_KG_L = 5.0                               # iron oxide: hematite 5.3, goethite 4.3 (assumed)
 RESIDUE_U_REL = 0.05                            # of the solids in the tank by one slurry sample (assumed)
+DRAWN_U_REL = 0.1                               # of the volume of a slurry sample (assumed)
 VOLUME_U_REL = 0.01                             # of a tank volume by level, when the result does not say (assumed)
 MOISTURE = Measured(0.40, 0.02)                 # of a blown filter cake, when nobody measured it (assumed, 35..45 %)
 
@@ -40,7 +41,7 @@ def gather(
     tank, element -> (kg, standard uncertainty).
     """
     asked = {each.sample: each.context for each in requests}
-    amounts = [each for each in charged if each.amount > 0]
+    amounts = [each for each in charged if each.amount > 0 or each.u > 0]       # nothing, more or less, is a figure too
     usable = [msgspec.structs.replace(each, context={**asked.get(each.sample, {}), **each.context})
               for each in results if not is_bad(each.quality)]
     known: list[Mapping[str, Any]] = [lots] if isinstance(lots, Mapping) else list(lots)
@@ -59,6 +60,11 @@ def gather(
         closing_heel_solids=_solids(amounts, usable, "heel_solids", ("cake", "residue"), dry),
         residue=_residue(usable),
     )
+
+
+def unassayed_heel(charged: Iterable[Charged], given: BalanceInput) -> bool:
+    """Whether solids stay in the tank of which no analysis says what they hold."""
+    return not given.closing_heel_solids and any(each.material == "heel_solids" and each.amount > 0 for each in charged)
 
 
 def _charges(lots: Sequence[Mapping[str, Any]], solids: Sequence[Charged]) -> list[Charge]:
@@ -131,7 +137,7 @@ def _residue(results: Sequence[IcpResult]) -> Residue | None:
     leach = [each for each in results if each.unit == "g/L" and each.taken_utc <= solid.taken_utc and "volume_l" in each.context]
     kg_l = _in_slurry(solid)
     volume = solid.context.get("volume_l")
-    mass = None if kg_l is None or volume is None else Measured(kg_l * volume, RESIDUE_U_REL * kg_l * volume)
+    mass = None if kg_l is None or volume is None else Measured(kg_l * volume, math.hypot(RESIDUE_U_REL, DRAWN_U_REL) * kg_l * volume)
     return Residue(_figures(solid), _tank(leach[-1], (kg_l or 0.0) / SOLIDS_KG_L) if leach else None, mass)
 
 

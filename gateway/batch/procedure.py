@@ -127,6 +127,29 @@ class Context:
         if abs(done - self.memory.get(key, 0.0)) >= grain:
             self.memory[key] = round(done, 3)
 
+    def counted(self, role: str, start: str, done: str, grain: float, sign: float = 1.0, store: dict[str, Any] | None = None) -> float:
+        """How far a total has come since ``start`` was written down, itself written down as ``done`` at every ``grain``.
+
+        A total that falls (cleared at its meter, a hopper filled again) would be dosed a second time: the batch holds, and when
+        a person restarts it the step counts on from what was written down. ``sign``: -1 for a weight that goes down.
+        """
+        kept = self.memory if store is None else store
+        value = self.value(role)
+        amount = sign * (value - kept.setdefault(start, value))
+        told: float = self.memory.get(done, 0.0)
+        if amount < told - grain:
+            kept[start] = value - sign * told
+            self.memory["doubt"] = self.memory.get("doubt", 0.0) + grain
+            raise Hold(f"{role} stands at {value:g}, which makes {amount:.3g} of {told:g} dosed: it was cleared or filled; "
+                       f"restarted, the step counts on from {told:g}")
+        self.progress(done, amount, grain)
+        return amount
+
+    @property
+    def doubt(self) -> float:
+        """What totals that fell may have counted unseen."""
+        return self.memory.get("doubt", 0.0)
+
     def steady(self, key: str, condition: bool, seconds: float) -> bool:
         """Whether a condition has stood without a break for so long."""
         if not condition:

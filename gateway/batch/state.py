@@ -26,7 +26,7 @@ from gateway.control.image import SECOND
 from gateway.control.machine import ENDED
 
 Held = dict[str, tuple[float, float]]                       # element -> kg and its standard uncertainty
-EMPTIED = ("FILTER", "TO_BUFFER", "CHECK_UNIT")             # phases whose end proves that nothing is left in the tank
+EMPTIED = ("TO_BUFFER", "CHECK_UNIT")                       # phases whose end proves that nothing is left in the tank
 
 
 class StepRun:
@@ -95,7 +95,8 @@ class Batch:
         elif isinstance(entry, Charged):
             self.charges.append(entry)
         elif isinstance(entry, Balance):
-            self.closing = {element: (kg, u) for element, (kg, u) in entry.inputs.get("closing_heel", {}).items()}
+            heel = entry.inputs.get("closing_heel")
+            self.closing = None if heel is None else {element: (kg, u) for element, (kg, u) in heel.items()}
 
     def follows(self, earlier: Batch) -> None:
         """What an earlier batch on the unit left behind is in the tank when this one begins."""

@@ -41,6 +41,9 @@ class PhaseParameters:
     feeds: tuple[FeedState, ...] = ALL_FEEDS
 
 
+QUEUED = ("analyzer",)                          # shared equipment that takes requests of several batches and puts them in order itself
+
+
 def _phase(name: str, description: str, parameters: dict[str, Parameter], roles: str = "", uses: str = "",
            feeds: tuple[FeedState, ...] = ALL_FEEDS) -> PhaseParameters:
     return PhaseParameters(name, description, parameters, tuple(roles.split()), tuple(uses.split()), feeds)

@@ -19,37 +19,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import msgspec
-
 from devices.codec import resolution
 from devices.exchange import Read, Reply, Write
 from devices.profile import Profile
 from devices.quality import BAD_COMMUNICATION_ERROR, BAD_CONFIGURATION_ERROR, BAD_NO_COMMUNICATION
+from gateway.control.health import Health
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.polling import REFUSED_RETRY_NS, Binding, Poll, Polling
 from gateway.control.proof import Heartbeat, Proof, heartbeat_of, proof_of
 from gateway.control.writing import Command, Outcome, Writing
 
-__all__ = ["Binding", "Conversation", "Health", "Outcome"]
+__all__ = ["Binding", "Conversation", "Outcome"]
 
 TIMEOUTS_LOST = 2
 PROBE_NS = (SECOND, 2 * SECOND, 4 * SECOND, 5 * SECOND)
 WRONG_RETRY_NS = 5 * SECOND
 
 _Flight = Poll | Command | Proof | Heartbeat
-
-
-class Health(msgspec.Struct):
-    """Figures of one device. ``answer_s``: running mean of the answer time, supplied by the link, as are ``late`` answers."""
-
-    answered: int = 0
-    timeouts: int = 0
-    exceptions: int = 0
-    malformed: int = 0
-    surplus: int = 0
-    late: int = 0
-    answer_s: float = 0.0
-    last_error: str = ""
 
 
 class Conversation:
@@ -221,6 +207,7 @@ class Conversation:
 
     def lost(self, now: Now, why: str) -> None:
         """The link is gone: every tag is Bad at once and a write in flight ends unverified. Waiting writes may still expire."""
+        self.health.erred(why, now.utc)
         self._drop_flight(now.mono, why)
         self._lose(now.mono, why)
 
@@ -268,7 +255,7 @@ class Conversation:
     # ---------------------------------------------------------------------------------------------------- failures
     def _failed(self, flight: _Flight, failure: str, now: Now, detail: str = "") -> None:
         what = f"{failure} on {self._describe(flight.request)}" + (f": {detail}" if detail else "")
-        self.health.last_error = what
+        self.health.erred(what, now.utc)
         if failure == "lost":
             self._settle(flight, now.mono, "unverified", what)
             return self._lose(now.mono, what)
@@ -289,14 +276,14 @@ class Conversation:
         """A Modbus exception: 10 and 11 come from the gateway in front of the unit and say that the unit is silent."""
         detail = f"exception {code} on {self._describe(flight.request)}"
         self.health.exceptions += 1
-        self.health.last_error = detail
+        self.health.erred(detail, now.utc)
         self._settle(flight, now.mono, "unverified" if code in (5, 11) else "rejected", detail)
         if code in (10, 11):
             return self._lose(now.mono, detail)
         if self.state != "up" or self._silent:
             self._alive()
         if type(flight) is Poll:
-            if code in (2, 3) and not flight.divided and self.polling.divide(flight):
+            if code in (2, 3) and not flight.divided and self.polling.divide(flight, now.mono):
                 return self._report("divided", f"{detail}: asked for in parts")
             flight.refuse(self.image, code, now.mono)
             if code in (1, 2, 3):

@@ -36,12 +36,16 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 class Memory:
-    """What is followed of one device, whatever blocks it is read in: its running times, counters by point, watches by tag."""
+    """What is followed of one device, whatever blocks it is read in: its running times, counters by point, watches by tag.
 
-    __slots__ = ("counters", "told", "watches")
+    ``running``: the points that tell a running time; ``told``: what they said last, and when (monotonic ns).
+    """
+
+    __slots__ = ("counters", "running", "told", "watches")
 
     def __init__(self) -> None:
-        self.told: dict[str, float] = {}
+        self.running: set[str] = set()
+        self.told: dict[str, tuple[float, int]] = {}
         self.counters: dict[str, Counter] = {}
         self.watches: dict[int, Watch] = {}
 
@@ -70,7 +74,7 @@ class Following:
             if is_bad(qualities[at]):
                 self._told.pop(name, None)
             else:
-                self._told[name] = values[at]
+                self._told[name] = (values[at], now)
         news: list[str] = []
         for each in self._counted:
             if not is_bad(qualities[each.at]):
@@ -87,7 +91,9 @@ class Following:
         point = each.point
         assert point.counting is not None
         raw = round((value - point.offset) / point.scale)
-        found = each.counter.take(raw, now / SECOND, self._told.get(point.counting.running or ""))
+        told, at = self._told.get(point.counting.running or "", (None, 0))
+        fresh = at / SECOND > each.counter.at_s or each.counter.raw is None        # one that is older than the last count tells nothing new
+        found = each.counter.take(raw, now / SECOND, told if fresh else None)
         image.value[each.tag] = (found.total * point.scale + point.offset) * each.gain + each.offset
         image.quality[each.tag] = max(image.quality[each.tag], found.quality)
         if found.event:

@@ -118,7 +118,7 @@ class Interlocks:
             entry = self._judge(item, truth, now)
             if entry is not None:
                 entries.append(entry)
-            if item.bypass_until or (item.since is not None and not item.active):
+            if entry is not None or item.bypass_until or (item.since is not None and not item.active):
                 self._waiting = True
         if self._stale or entries:
             self._gather()

@@ -1,7 +1,8 @@
 """What is read of a device and when: blocks on shared ticks, decoded straight into the image.
 
 A block that a device refuses with "illegal address" or "illegal value" is asked for in halves until the point that it does
-not have stands alone; that one is left out and asked again every minute. A new connection begins with the whole blocks.
+not have stands alone; that one is left out. Every minute, and on a new connection, the whole blocks are asked for again: a
+device that was only starting up has its old plan back, one that still refuses goes on with the parts that were found.
 
 Every block of one period falls due at the same moment (``now // period``), for all devices alike: measured, that costs a
 third to a fifth of polls spread over the period. A poll that could not be sent by the next tick is skipped, never made up.
@@ -162,19 +163,20 @@ def _following(block: BlockRead, mine: Sequence[tuple[int, Binding]], memory: Me
     watched = [Watched(b.tag, memory.watches.setdefault(b.tag, Watch(b.frozen_ns, b.leap_per_s)))
                for _, b in mine if b.frozen_ns or b.leap_per_s]
     place = {point.name: k for k, point in enumerate(block.points)}
-    tells = {place[point.counting.running]: point.counting.running for point in block.points
-             if point.counting is not None and point.counting.running in place}
+    tells = {k: name for name, k in place.items() if name in memory.running}
     return Following(counted, watched, tells, memory) if counted or watched else None
 
 
 class _Group:
     """Blocks that are read at one period, and the tick at which they come due next. ``whole``: as they were planned."""
 
-    __slots__ = ("at", "bindings", "period", "polls", "whole")
+    __slots__ = ("at", "bindings", "parts", "period", "polls", "whole", "whole_at")
 
     def __init__(self, period: int, bindings: Sequence[tuple[str, Binding]], polls: list[Poll]) -> None:
         self.period, self.bindings, self.polls, self.whole = period, bindings, polls, tuple(polls)
         self.at = 0
+        self.parts: list[Poll] = []             # what the device answered when it refused the whole
+        self.whole_at = 0                       # when the whole is asked for again; 0: nothing is divided
 
 
 class Polling:
@@ -193,6 +195,7 @@ class Polling:
             mine = [(source.name, binding) for source, binding in read if binding.period_ns == period]
             points = {source.name: source for source, binding in read if binding.period_ns == period}
             running = [p.counting.running for p in points.values() if p.counting is not None and p.counting.running is not None]
+            self._memory.running.update(running)
             points |= {name: profile.point(name) for name in running}
             self._groups.append(_Group(period, mine, self._planned(tuple(points.values()), mine)))
         self.due_at = 0                     # no block comes due before this tick
@@ -206,7 +209,7 @@ class Polling:
             profile = msgspec.structs.replace(profile, limits=msgspec.structs.replace(profile.limits, gap=0))
         return [Poll(block, self._unit, bindings, self._words, self._memory) for block in plan(profile, points)]
 
-    def divide(self, poll: Poll) -> bool:
+    def divide(self, poll: Poll, now: int) -> bool:
         """Ask for a refused block in parts from now on, at once; False where that cannot be.
 
         First without the registers between its values, then in halves. One value, a range that is answered whole only, and
@@ -216,11 +219,17 @@ class Polling:
         group = next((group for group in self._groups if poll in group.polls), None)
         if group is None or not block.points or block.posted:
             return False                        # (no group: the plan was made anew meanwhile)
+        group.whole_at = now + REFUSED_RETRY_NS
+        if group.parts and poll not in group.parts:
+            self._back_to_parts(group)
+            return True
         points = sorted(block.points, key=lambda point: (point.address, point.width))
         parts = self._planned(points, group.bindings, dense=True)
         if any(part.request == poll.request for part in parts):
-            middle = len(points) // 2
-            halves = [half for half in (points[:middle], points[middle:]) if half]
+            addresses = sorted({point.address for point in points})     # bits of one register are asked for together
+            middle = addresses[len(addresses) // 2]
+            halves = [[p for p in points if p.address < middle], [p for p in points if p.address >= middle]]
+            halves = [half for half in halves if half]
             parts = [part for half in halves for part in self._planned(half, group.bindings, dense=True)]
         if any(part.request == poll.request for part in parts):
             return False
@@ -229,11 +238,26 @@ class Polling:
             self.queue.remove(poll)
         at = group.polls.index(poll)
         group.polls[at:at + 1] = parts
+        group.parts = list(group.polls)
+        self._at_once(parts)
+        return True
+
+    def _back_to_parts(self, group: _Group) -> None:
+        """The whole was refused again: go on with what was found the last time."""
+        group.polls = list(group.parts)
+        for poll in group.polls:
+            poll.not_before = 0
+        self._at_once([poll for poll in group.polls if poll not in group.whole])
+
+    def _at_once(self, parts: Sequence[Poll]) -> None:
+        """Ask for these next; what is no longer part of the plan is not asked."""
         self.polls = [each for group in self._groups for each in group.polls]
-        for part in reversed(parts):
+        for poll in [each for each in self.queue if each not in self.polls]:
+            poll.queued = False
+            self.queue.remove(poll)
+        for part in reversed([part for part in parts if not part.queued]):
             part.queued = True
             self.queue.appendleft(part)
-        return True
 
     def tick(self, now: int) -> None:
         """Queue the blocks whose tick has come since the last call."""
@@ -241,6 +265,8 @@ class Polling:
         for group in self._groups:
             if now >= group.at:
                 group.at = (now // group.period + 1) * group.period
+                if group.whole_at and now >= group.whole_at:
+                    self._whole(group)
                 for poll in group.polls:
                     if poll.queued:
                         self.skipped += 1
@@ -269,10 +295,14 @@ class Polling:
         self.due_at = 0
         for group in self._groups:
             group.at = 0
-            group.polls = list(group.whole)
-        self.polls = [poll for group in self._groups for poll in group.polls]
-        for poll in self.polls:
+            self._whole(group)
+
+    def _whole(self, group: _Group) -> None:
+        """Plan the group's blocks as they were, also what was refused or busy."""
+        group.polls, group.whole_at = list(group.whole), 0
+        for poll in group.polls:
             poll.not_before, poll.divided = 0, False
+        self._at_once(())
 
 
 def register_words(profile: Profile) -> tuple[int, ...]:

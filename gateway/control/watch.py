@@ -22,12 +22,13 @@ SETTLE = 3
 class Watch:
     """State of one watched value. ``stuck_ns``: None or 0, not watched for standing still; ``most_per_s``: likewise for leaps."""
 
-    __slots__ = ("stuck_ns", "most_per_s", "settle", "value", "moved_at", "good", "good_at", "near")
+    __slots__ = ("stuck_ns", "most_per_s", "settle", "value", "moved_at", "good", "good_at", "near", "seen_at", "stood")
 
     def __init__(self, stuck_ns: int | None = None, most_per_s: float | None = None, settle: int = SETTLE) -> None:
         self.stuck_ns, self.most_per_s, self.settle = stuck_ns or 0, most_per_s or 0.0, settle
         self.value = math.nan                   # last reading, whatever it was worth
-        self.moved_at = 0
+        self.stood = math.nan                   # what it stands at, also over Bad readings, and since when
+        self.moved_at = self.seen_at = 0
         self.good = math.nan                    # last reading that was believed, and when
         self.good_at = 0
         self.near = 0                           # readings in a row that stayed where a leap went
@@ -35,15 +36,16 @@ class Watch:
     def judge(self, value: float, now: int) -> int:
         """The quality that a Good reading keeps: Good, or Uncertain because it stands still or leaps. ``now``: monotonic ns."""
         before, self.value = self.value, value
-        if value != before:
-            self.moved_at = now
+        if value != self.stood or now - self.seen_at >= self.stuck_ns:
+            self.moved_at, self.stood = now, value
+        self.seen_at = now
         if self.most_per_s and not self._believable(value, before, now):
             return UNCERTAIN_SENSOR_NOT_ACCURATE
         self.good, self.good_at = value, now
         return UNCERTAIN_LAST_USABLE if self.stuck_ns and now - self.moved_at >= self.stuck_ns else GOOD
 
     def forget(self) -> None:
-        """The value was Bad: what comes next is believed as it comes."""
+        """The value was Bad: what comes next is no leap. Standing still is counted on, unless nothing came for as long as that takes."""
         self.value = self.good = math.nan
         self.near = 0
 
@@ -52,8 +54,7 @@ class Watch:
         if math.isnan(self.good) or abs(value - self.good) <= self.most_per_s * max(since_s, 0.0):
             self.near = 0
             return True
-        step = self.most_per_s * 1.0
-        self.near = self.near + 1 if abs(value - before) <= step else 1
+        self.near = self.near + 1 if abs(value - before) <= self.most_per_s else 1        # near: within what a second allows
         if self.near < self.settle:
             return False
         self.near = 0

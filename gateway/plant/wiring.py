@@ -16,7 +16,7 @@ from gateway.batch.engine import Engine
 from gateway.batch.unit import UnitWiring
 from gateway.config.models import Config, Tag
 from gateway.config.models import Loop as LoopModel
-from gateway.config.phases import PHASES, STREAMS
+from gateway.config.phases import PHASES, QUEUED, STREAMS
 from gateway.config.scaling import tag_line
 from gateway.control.alarm import Alarms
 from gateway.control.analyzer import OpcUaConversation
@@ -33,7 +33,6 @@ from gateway.plant.creation import Creation
 from gateway.plant.rows import Rows, Talk, ns
 
 MOST_READS = 4                                  # reads of one device in flight, where its link has a window
-QUEUED = ("analyzer",)                          # equipment that takes requests of several batches and puts them in order itself
 
 
 class Plant(msgspec.Struct, kw_only=True):

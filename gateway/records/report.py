@@ -194,7 +194,7 @@ class _Fold:
 
     def _step(self, record: BatchRecord, stored: Stored, entry: StepState) -> None:
         before = self._open.get(f"step {entry.step}")
-        if before is not None and before.state == entry.now:      # another stage of the same state
+        if before is not None and before.state == entry.now:      # the same state again: how far it has come
             before.report = entry.report or before.report
             return
         span = Span(entry.step, entry.now, stored.utc, phase=entry.phase, cause=entry.cause, report=entry.report)

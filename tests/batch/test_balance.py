@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.batch.balance import Amounts, BalanceInput, Liquor, Residue, Solids, balance, closing_heel
-from gateway.batch.gather import gather
+from gateway.batch.gather import gather, unassayed_heel
 from gateway.batch.lots import Charge
 from gateway.batch.quantity import Measured, Quantity
 from gateway.batch.reconcile import chi2_95, reconcile, solve
@@ -221,6 +221,25 @@ LOT = {"lot": "L1", "mass_kg": 83.6, "mass_u_rel": 0.001, "moisture": 0.012, "mo
 
 def out(material: str, amount: float, unit: str, u: float = 0.1) -> Charged:
     return Charged(batch="B", material=material, amount=amount, unit=unit, u=u, direction="out")
+
+
+def test_an_empty_tank_is_empty_give_or_take() -> None:
+    charged = [Charged(batch="B", material="solids", amount=83.6, unit="kg", u=0.08, lot="L1"), out("heel", 0.0, "L", 1.5),
+               out("heel_solids", 0.0, "kg", 2.0)]  # fmt: skip
+    left = closing_heel(gather(LOT, charged, [icp("liquor", {"Nd": 20.0}), icp("cake", {"Fe": 0.55}, unit="kg/kg")]))
+    assert left["Nd"] == (0.0, pytest.approx(0.03, rel=0.01))
+    assert left["Fe"] == (0.0, pytest.approx(1.1, rel=0.01))
+
+
+def test_solids_that_stay_without_an_analysis_are_not_nothing() -> None:
+    charged = [Charged(batch="B", material="solids", amount=83.6, unit="kg", u=0.08, lot="L1"), out("heel_solids", 8.0, "kg", 2.0)]
+    assert unassayed_heel(charged, gather(LOT, charged, []))
+    assert not unassayed_heel(charged, gather(LOT, charged, [icp("cake", {"Fe": 0.55}, unit="kg/kg")]))
+
+
+def test_what_an_earlier_lot_left_is_handed_on_although_this_lot_has_none_of_it() -> None:
+    charged = [Charged(batch="B", material="solids", amount=83.6, unit="kg", u=0.08, lot="L1"), out("heel", 3.0, "L", 1.5)]
+    assert closing_heel(gather(LOT, charged, [icp("liquor", {"Nd": 20.0, "Tb": 0.5})]))["Tb"][0] == pytest.approx(0.0015)
 
 
 def test_solids_in_samples_and_heel_are_part_of_the_account() -> None:

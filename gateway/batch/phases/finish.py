@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from gateway.batch.procedure import Context, Hold, Phase
 
+BASE_GRAIN_L = 2.0                              # how much base goes in before it is written down again
+
 
 class Oxidise(Phase):
     """Peroxide by ORP, with a cap on the volume and a lid on the temperature."""
@@ -15,8 +17,7 @@ class Oxidise(Phase):
     zeros = ("peroxide.run", "peroxide.rate", "peroxide_valve")
 
     def running(self, ctx: Context) -> bool:
-        start = ctx.memory.setdefault("start_l", ctx.value("peroxide.total"))
-        done = ctx.value("peroxide.total") - start
+        done = ctx.counted("peroxide.total", "start_l", "done_l", 0.05 * ctx.p["volume_max"])
         capped = done >= ctx.p["volume_max"]
         reached = ctx.value("orp") >= ctx.p["orp"]
         warm = ctx.value("temperature") > ctx.p["temperature_max"]
@@ -29,7 +30,7 @@ class Oxidise(Phase):
             return False
         for role in self.zeros:
             ctx.output(role, 0.0)
-        ctx.plant.charged("peroxide", done, "L", 0.01 * done + 0.02, "peroxide.total", "in")
+        ctx.plant.charged("peroxide", done, "L", 0.01 * done + 0.02 + ctx.doubt, "peroxide.total", "in")
         ctx.report.update(volume_l=round(done, 3), orp_mv=round(ctx.value("orp"), 1), capped=capped)
         return True
 
@@ -42,8 +43,8 @@ class AdjustPh(Phase):
     feeds = ("base", "base_fine")
 
     def running(self, ctx: Context) -> bool:
-        ctx.memory.setdefault("coarse_l", ctx.value("base.total"))
-        ctx.memory.setdefault("fine_l", ctx.value("base_fine.total"))
+        coarse = ctx.counted("base.total", "coarse_l", "coarse_done_l", BASE_GRAIN_L)
+        fine = ctx.counted("base_fine.total", "fine_l", "fine_done_l", BASE_GRAIN_L)
         ph = ctx.value("ph")
         if ph > ctx.p["ph_max"]:
             raise Hold(f"pH {ph:.2f} above {ctx.p['ph_max']:g}")
@@ -59,9 +60,8 @@ class AdjustPh(Phase):
         if "aged_from_s" not in ctx.memory or ctx.elapsed_s - ctx.memory["aged_from_s"] < ctx.p["age"] * 60.0:
             return False
         self._stop(ctx, "base_fine")
-        for material, key, role in (("base", "coarse_l", "base.total"), ("base_fine", "fine_l", "base_fine.total")):
-            amount = ctx.value(role) - ctx.memory[key]
-            ctx.plant.charged(material, amount, "L", 0.01 * abs(amount) + 0.02, role, "in")
+        for material, amount, role in (("base", coarse, "base.total"), ("base_fine", fine, "base_fine.total")):
+            ctx.plant.charged(material, amount, "L", 0.01 * abs(amount) + 0.02 + ctx.doubt, role, "in")
             ctx.report[material + "_l"] = round(amount, 3)
         return True
 

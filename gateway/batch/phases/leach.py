@@ -30,8 +30,7 @@ class DoseSolids(Phase):
             ctx.memory.pop("start_kg")
             ctx.memory.pop("tipped")
             raise Hold(f"hopper holds {start:.1f} kg, the recipe wants {ctx.p['mass']:.1f} kg")
-        fed = start - ctx.value("feeder.hopper_weight")
-        ctx.progress("fed_kg", fed, 0.02 * ctx.p["mass"])
+        fed = ctx.counted("feeder.hopper_weight", "start_kg", "fed_kg", 0.02 * ctx.p["mass"], sign=-1.0)
         if not ctx.memory.get("closed") and fed < min(ctx.p["mass"], start) - 0.25:
             ctx.output("solids_gate", 1.0)
             ctx.output("feeder.run", 1.0)
@@ -43,7 +42,7 @@ class DoseSolids(Phase):
         if not ctx.steady("stopped", True, 15.0):
             return False
         ctx.output("solids_gate", 0.0)
-        ctx.plant.charged("solids", fed, "kg", max(0.001 * fed, 0.1), "feeder.hopper_weight", "in")
+        ctx.plant.charged("solids", fed, "kg", max(0.001 * fed, 0.1) + ctx.doubt, "feeder.hopper_weight", "in")
         ctx.report["mass_kg"] = round(fed, 3)
         return True
 
@@ -57,9 +56,7 @@ class DoseAcid(Phase):
 
     def running(self, ctx: Context) -> bool:
         volume = ctx.p["amount"] / ctx.p["strength"]
-        start = ctx.memory.setdefault("start_l", ctx.value("acid_total"))
-        done = ctx.value("acid_total") - start
-        ctx.progress("done_l", done, 0.02 * volume)
+        done = ctx.counted("acid_total", "start_l", "done_l", 0.02 * volume)
         if not ctx.memory.get("closed") and done < volume - 0.005:
             ctx.output("acid_valve", 1.0)
             ctx.output("acid_pump_run", 1.0)
@@ -74,7 +71,7 @@ class DoseAcid(Phase):
         ctx.output("acid_valve", 0.0)
         if not ctx.steady("settled", True, 10.0):
             return False
-        ctx.plant.charged("acid", done, "L", 0.002 * done + 0.02, "acid_total", "in")
+        ctx.plant.charged("acid", done, "L", 0.002 * done + 0.02 + ctx.doubt, "acid_total", "in")
         ctx.report.update(volume_l=round(done, 3), amount_mol=round(done * ctx.p["strength"], 2))
         return True
 

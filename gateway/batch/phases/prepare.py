@@ -41,9 +41,7 @@ class ChargeWater(Phase):
     prove = False
 
     def running(self, ctx: Context) -> bool:
-        start = ctx.memory.setdefault("start_l", ctx.value("water_total"))
-        done = ctx.value("water_total") - start
-        ctx.progress("done_l", done, 0.02 * ctx.p["volume"])
+        done = ctx.counted("water_total", "start_l", "done_l", 0.02 * ctx.p["volume"])
         in_flight = ctx.memory.get("~flow", 0.0) / 60.0 * 1.5       # valve travels 2 s: about 1.5 s at the last flow
         ctx.memory["~flow"] = ctx.value("water_flow") if ctx.good("water_flow") else 0.0
         if not ctx.memory.get("closed") and done < ctx.p["volume"] - in_flight:

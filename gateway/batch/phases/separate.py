@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from gateway.batch.gather import DRAWN_U_REL
 from gateway.batch.procedure import Context, Hold, Phase
 
 FILTRATE_U = 0.007                              # of the magnetic meter's total, relative (assumed; domain 0.5 to 1 %)
@@ -36,7 +37,7 @@ class Filter(Phase):
             ctx.output("transfer_run", 1.0)
             ctx.loop("transfer", "AUTO", ctx.p["pressure_max"])
             self._relax(ctx)
-            ctx.progress("filtrate_l", ctx.value("press.filtrate_total") - ctx.shared["filtrate_start_l"], 10.0)
+            ctx.counted("press.filtrate_total", "filtrate_start_l", "filtrate_l", 10.0, store=ctx.shared)
             if not ctx.steady("empty", ctx.value("level") <= ctx.p["level_end"], 20.0):
                 return False
             ctx.memory["emptied"] = True
@@ -49,7 +50,9 @@ class Filter(Phase):
         """What stands in the buffer is measured, and analysed where it is worth it, before filtrate comes to it."""
         if "filtrate_start_l" in ctx.shared:
             return True
-        standing = ctx.shared.get("buffer_before_pct", ctx.mean("buffer.level", AVERAGED_S))
+        if not _press_empty(ctx):
+            return False
+        standing = ctx.shared["buffer_before_pct"] if "buffer_before_pct" in ctx.shared else ctx.mean("buffer.level", AVERAGED_S)
         if standing is None:
             return False
         ctx.shared["buffer_before_pct"] = round(standing, 3)
@@ -77,6 +80,14 @@ class Filter(Phase):
             ctx.output("agitator_run", 0.0)
 
 
+def _press_empty(ctx: Context) -> bool:
+    """A batch that was stopped may have left its cake in the press: somebody looks before anything is pumped onto it."""
+    answer = ctx.plant.ask("press-empty", "Press empty, cloths and plates clean, nothing left in the cake tray?")
+    if answer not in (None, "yes"):
+        raise Hold(f"press not empty: {answer}")
+    return answer == "yes"
+
+
 class Wash(Phase):
     """Wash the cake with a volume of water."""
 
@@ -85,9 +96,7 @@ class Wash(Phase):
     prove = False
 
     def running(self, ctx: Context) -> bool:
-        start = ctx.memory.setdefault("start_l", ctx.value("press.wash_total"))
-        done = ctx.value("press.wash_total") - start
-        ctx.progress("done_l", done, 0.02 * ctx.p["volume"])
+        done = ctx.counted("press.wash_total", "start_l", "done_l", 0.02 * ctx.p["volume"])
         if not ctx.memory.get("closed") and done < ctx.p["volume"]:
             ctx.output("press.wash_valve", 1.0)
             ctx.output("press.wash_pump_speed_sp", 60.0)
@@ -181,11 +190,11 @@ class ToBuffer(Phase):
     def _samples(ctx: Context) -> None:
         """Slurry drawn for the analyser and for the residue: its liquor by volume, its solids as the residue sample had them."""
         drawn, for_residue = ctx.plant.liquor_samples() * ctx.plant.parameter("icp_sample_l"), ctx.shared.get("residue_sample_l", 0.0)
-        ctx.plant.charged("sample", drawn + for_residue, "L", 0.1 * (drawn + for_residue), "level", "out")
+        ctx.plant.charged("sample", drawn + for_residue, "L", DRAWN_U_REL * (drawn + for_residue), "level", "out")
         dry = sum(result.values.get("sample_kg", 0.0) for result in ctx.plant.results("residue"))
         if for_residue > 0.0 and dry > 0.0:
             beside = dry * drawn / for_residue                  # the same slurry, through the analyser's line
-            ctx.plant.charged("sample_solids", dry + beside, "kg", 0.002 * dry + 0.1 * beside, "level", "out")
+            ctx.plant.charged("sample_solids", dry + beside, "kg", 0.002 * dry + DRAWN_U_REL * beside, "level", "out")
 
     @staticmethod
     def _heel(ctx: Context, level: float, weight: float) -> None:

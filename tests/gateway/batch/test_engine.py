@@ -158,6 +158,26 @@ def test_from_the_decision_to_hold_the_dosing_is_still_whatever_the_disk_does(ph
     assert (unit.wanted(), unit.engine.stilled()) == (0.0, {})
 
 
+@pytest.mark.parametrize("slow", [0, 3])
+def test_a_trip_in_the_scan_that_decides_a_restart_holds_the_batch(phase: Any, slow: int):
+    phase(dose)
+    unit = Unit(slow=slow).create(it={})
+    unit.scan(10)
+    unit.engine.command("HOLD", "Ann", "")
+    unit.until("HELD", within=60)
+    unit.scan(10)
+    assert unit.engine.command("RESTART", "Ann", "") is None
+    unit.engine.want_hold("interlock bund")
+    opened: list[float | None] = []
+    for _ in range(60):
+        unit.scan()
+        opened.append(unit.wanted())
+    assert unit.state == "HELD"
+    assert unit.engine.batch is not None
+    assert unit.engine.batch.cause == "interlock bund"
+    assert set(opened) == {0.0}
+
+
 # --- shared equipment --------------------------------------------------------------------------------------------------
 SHARED = {"PRESS": ("FP-201", "TK-210"), "DRY": ("FP-201",), "PUMP": ("TK-210",)}
 
@@ -472,6 +492,25 @@ def test_what_one_batch_leaves_in_the_tank_the_next_one_begins_with(phase: Any):
     unit.create(it={})
     assert heel_of(unit) == left
     assert heel_of(unit.power_cut()) == left
+
+
+def test_a_balance_that_says_nothing_of_the_heel_leaves_it_unknown(phase: Any):
+    phase(lambda ctx: ctx.elapsed_s >= 1)
+    unit = Unit().create(it={})
+    unit.give(Charged(batch="B-1", material="solids", amount=40.0, unit="kg", u=0.1))
+    unit.until("COMPLETE")
+    unit.give(Balance(batch="B-1", elements={}, inputs={"route": "iron"}))
+    unit.create(it={})
+    assert heel_of(unit) is None
+
+
+def test_a_press_does_not_prove_the_tank_empty_of_metal(phase: Any):
+    phase(lambda ctx: ctx.elapsed_s >= 1, "DOSE_SOLIDS")
+    phase(lambda ctx: ctx.elapsed_s >= 1, "FILTER")
+    phase(lambda ctx: ctx.memory.get("go", False))
+    unit = Unit().create(solids={"phase": "DOSE_SOLIDS"}, filter={"phase": "FILTER"}, it={})
+    unit.scan(15)
+    assert unit.engine.figure("metal") == 1.0
 
 
 @pytest.mark.parametrize("charged", [True, False])

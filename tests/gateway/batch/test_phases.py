@@ -131,7 +131,7 @@ def test_every_role_and_loop_a_phase_looks_at_or_stops_exists_on_every_tank(conf
 @pytest.mark.parametrize("name", sorted(PHASES))
 def test_held_stopped_or_aborted_a_phase_leaves_nothing_dosing(config: Config, name: str, event: str):
     bench = Bench(config, name)
-    for prompt in ("unit-released", "lot-tipped", "filtrate-released"):
+    for prompt in ("unit-released", "lot-tipped", "filtrate-released", "press-empty"):
         if prompt in bench.engine.batch.prompts:
             bench.answer(prompt)
     bench.run(20)
@@ -232,6 +232,46 @@ def test_acid_flows_at_its_rate_slower_below_its_ph_and_at_the_end(config: Confi
     assert (bench.wanted("acid_valve"), bench.wanted("acid_pump_run"), bench.loop("acid").mode) == (0.0, 0.0, "MANUAL")
     bench.run(12)
     assert bench.report()["volume_l"] == 10.0
+
+
+@pytest.mark.fault("D05")
+def test_a_total_that_was_cleared_holds_the_batch_and_the_dose_is_not_given_twice(config: Config):
+    bench = acid(config)
+    bench.show("acid_total", 6.0)
+    bench.run(5)
+    bench.show("acid_total", 0.1)
+    bench.run(5)
+    assert (bench.state, bench.wanted("acid_valve"), bench.wanted("acid_pump_run")) == ("HELD", 0.0, 0.0)
+    assert "counts on from 6" in bench.cause
+    bench.show("lel", 1.0)
+    bench.command("RESTART")
+    bench.run(70)
+    assert bench.state == "RUNNING"
+    bench.show("acid_total", 3.95)
+    bench.run(2)
+    assert bench.wanted("acid_valve") == 1.0
+    bench.show("acid_total", 4.1)
+    bench.run(20)
+    assert bench.state == "COMPLETE"
+    assert bench.report()["volume_l"] == pytest.approx(10.0, abs=0.2)
+    (charged,) = bench.of(Charged)
+    assert charged.u > 0.2
+
+
+@pytest.mark.fault("D05")
+@pytest.mark.parametrize(("name", "role"), [("OXIDISE", "peroxide.total"), ("ADJUST_PH", "base.total"), ("ADJUST_PH", "base_fine.total"),
+                                            ("CHARGE_WATER", "water_total"), ("WASH", "press.wash_total")])  # fmt: skip
+def test_no_phase_doses_again_what_its_total_forgot(config: Config, name: str, role: str):
+    bench = Bench(config, name, {role: 5.0, "ph": 1.0, "orp": 300.0, "temperature": 40.0})
+    bench.run(2)
+    for k in range(1, 80):
+        bench.show(role, 5.0 + k)
+        bench.run(0.5)
+    before = bench.state
+    bench.show(role, 0.0)
+    bench.run(2)
+    assert (before, bench.state) == ("RUNNING", "HELD")
+    assert "counts on from" in bench.cause
 
 
 def test_after_a_hold_acid_waits_for_agitator_and_hydrogen_and_begins_at_a_tenth_every_time(config: Config):
@@ -392,16 +432,35 @@ def test_the_tanks_share_feeder_reagents_press_and_buffer_and_know_of_one_anothe
 
 
 # --- press, buffer and what stays in the tank ------------------------------------------------------------------------------
+def filtering(config: Config, buffer_pct: float) -> Bench:
+    """A tank before the press, which somebody has found empty."""
+    bench = Bench(config, "FILTER", {"buffer.level": buffer_pct})
+    bench.run(1)
+    bench.answer("press-empty")
+    return bench
+
+
 def test_filtrate_does_not_come_to_a_buffer_that_is_not_empty(config: Config):
-    bench = Bench(config, "FILTER", {"buffer.level": 12.0})
+    bench = filtering(config, 12.0)
     bench.run(65)
     assert bench.state == "HELD"
     assert "the buffer holds 12.0 %, more than 4 %: pump it on first" in bench.cause
     assert bench.wanted("press.feed_valve") in (None, 0.0)
 
 
+def test_nothing_is_pumped_onto_a_press_that_nobody_found_empty(config: Config):
+    bench = Bench(config, "FILTER", {"buffer.level": 0.2})
+    bench.run(120)
+    assert bench.state == "RUNNING"
+    assert bench.wanted("press.feed_valve") in (None, 0.0)
+    bench.answer("press-empty", "no, there is cake in it")
+    bench.run(5)
+    assert bench.state == "HELD"
+    assert "there is cake in it" in bench.cause
+
+
 def test_what_stands_in_the_buffer_is_analysed_before_filtrate_comes_to_it(config: Config):
-    bench = Bench(config, "FILTER", {"buffer.level": 3.0})
+    bench = filtering(config, 3.0)
     bench.run(90)
     assert [(each.stream, each.purpose) for each in bench.of(SampleRequested)] == [("TK-210", "buffer-before")]
     assert bench.wanted("press.feed_valve") in (None, 0.0)
@@ -412,7 +471,7 @@ def test_what_stands_in_the_buffer_is_analysed_before_filtrate_comes_to_it(confi
 
 
 def test_an_empty_buffer_needs_no_analysis(config: Config):
-    bench = Bench(config, "FILTER", {"buffer.level": 0.2})
+    bench = filtering(config, 0.2)
     bench.run(65)
     assert (bench.of(SampleRequested), bench.wanted("press.feed_valve")) == ([], 1.0)
 

@@ -85,6 +85,40 @@ def test_afterwards_the_plan_is_kept_and_the_missing_point_is_asked_once_a_minut
     assert set(device.qualities().values()) == {GOOD}
 
 
+@pytest.mark.fault("M23")
+def test_a_device_that_was_only_starting_up_has_its_whole_blocks_back_within_a_minute():
+    device = Device(registers(40), set(range(40)))
+    for _ in range(4):
+        device.turn()
+    device.missing.clear()
+    for _ in range(120):
+        device.turn()
+    assert (set(device.qualities().values()), len(device.c.polling.polls)) == ({GOOD}, 1)
+    device.asked = 0
+    device.turn()
+    assert device.asked == 1
+
+
+def test_one_that_refuses_the_whole_again_goes_on_with_the_parts_that_were_found():
+    device = Device(registers(60), {37})
+    device.turn()
+    device.turn()
+    found = [poll.request for poll in device.c.polling.polls]
+    device.asked = 0
+    for _ in range(120):
+        device.turn()
+        assert [name for name, quality in device.qualities().items() if quality != GOOD] == ["r37"]
+    assert [poll.request for poll in device.c.polling.polls] == found
+    assert device.asked <= 120 * (len(found) - 1) + 2
+
+
+def test_bits_of_one_register_are_not_lost_with_a_missing_neighbour():
+    bits = tuple(Point(f"b{bit}", Table.HOLDING, 10, Kind.BIT, bit=bit) for bit in (0, 1))
+    device = Device((*bits, Point("word", Table.HOLDING, 11)), {11})
+    device.turn()
+    assert [name for name, quality in device.qualities().items() if quality != GOOD] == ["word"]
+
+
 def test_a_gap_that_must_not_be_read_over_costs_nobody():
     """Two islands of registers with a hole between them that nobody declared."""
     points = (*registers(4), *(Point(f"s{i}", Table.HOLDING, 10 + i) for i in range(4)))

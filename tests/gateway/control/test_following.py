@@ -82,10 +82,25 @@ def test_a_counter_goes_on_where_the_plan_of_reads_is_made_anew():
     meter.turn(65_530)
     meter.turn(3)
     (poll,) = meter.c.polling.polls
-    assert meter.c.polling.divide(poll)
+    assert meter.c.polling.divide(poll, 0)
     assert meter.turn(5)[0] == pytest.approx(6554.1)
     meter.c.connected(meter.at)
     assert meter.turn(6)[0] == pytest.approx(6554.2)
+
+
+def test_a_running_time_that_is_no_longer_answered_takes_no_part():
+    """A plan made anew may part the two; a running time that stands still would make every count a new beginning."""
+    meter = Meter(msgspec.structs.replace(PULSES, counting=Counting(most_per_s=20.0, running="hours")))
+    meter.turn(100, runs_s=5000)
+    meter.turn(102, runs_s=5001)
+    assert meter.c.polling.polls[0].block.points
+    memory = meter.c.polling._memory  # pyright: ignore[reportPrivateUsage]
+    assert memory.running == {"hours"}
+    fixed = memory.told["hours"]
+    for k in range(1, 20):
+        meter.c.polling._memory.told["hours"] = fixed  # pyright: ignore[reportPrivateUsage]
+        meter.turn(102 + k, runs_s=5001 + k // 2)
+    assert meter.told() == []
 
 
 def test_an_outage_in_which_it_may_have_gone_round_is_a_gap():

@@ -229,6 +229,14 @@ def test_after_a_restart_a_bypass_lasts_as_long_as_was_left_of_it():
     assert rig.scan(True, times=2).forced == {ACID: 0.0}
 
 
+@pytest.mark.parametrize("permissive", [True, False])
+def test_a_bypass_that_ends_as_the_cause_goes_leaves_nothing_forced(permissive: bool):
+    rig = Rig(row(permissive=permissive, latch=False)).scan(True)
+    assert rig.bypass(1 / 60) == ""
+    rig.scan(True).scan(False, times=2)
+    assert rig.forced == {}
+
+
 def test_a_bypass_of_a_tripped_row_lets_go_and_its_end_forces_again():
     rig = Rig(row()).scan(True)
     assert rig.bypass(60) == ""

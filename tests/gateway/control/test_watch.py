@@ -55,6 +55,23 @@ def test_a_value_that_was_away_comes_back_as_it_comes():
     assert watch.judge(95.0, SECOND) == GOOD
 
 
+def test_a_bad_answer_now_and_then_does_not_hide_that_a_value_stands_still():
+    watch = Watch(stuck_ns=600 * SECOND)
+    watch.judge(7.01, 0)
+    watch.forget()
+    assert watch.judge(7.01, 500 * SECOND) == GOOD
+    watch.forget()
+    assert watch.judge(7.01, 700 * SECOND) == UNCERTAIN_LAST_USABLE
+
+
+def test_after_a_silence_in_which_it_could_have_moved_a_value_begins_anew():
+    watch = Watch(stuck_ns=600 * SECOND)
+    watch.judge(7.01, 0)
+    assert watch.judge(7.01, 700 * SECOND) == GOOD
+    assert watch.judge(7.01, 1299 * SECOND) == GOOD
+    assert watch.judge(7.01, 1300 * SECOND) == UNCERTAIN_LAST_USABLE
+
+
 def test_what_is_not_watched_for_is_good():
     watch = Watch()
     assert [watch.judge(value, t * 1000 * SECOND) for t, value in enumerate((1.0, 1.0, 9e9, -9e9))] == [GOOD] * 4
