@@ -25,7 +25,8 @@ from pymodbus.client import AsyncModbusTcpClient
 from bench.conversation import profile_of
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.image import SECOND, Image, Now
-from gateway.links.modbus import ModbusTcpLink
+from gateway.links.modbus import ModbusLink
+from gateway.links.ways import Socket
 from simulators.bank import Bank
 from simulators.serve_modbus import ModbusServers
 
@@ -82,12 +83,12 @@ class Peer:
 async def ours(peer: Peer, unit: int, values: int, links: int, rounds: int) -> tuple[float, float]:
     """Microseconds of CPU per request, gateway and server side, through our link."""
     clock = Clock()
-    made: list[tuple[Conversation, ModbusTcpLink]] = []
+    made: list[tuple[Conversation, ModbusLink]] = []
     for k in range(links):
         image = Image([f"T{n}" for n in range(values)], [5 * SECOND] * values)
         bindings = [Binding(point=f"v{n}", tag=n) for n in range(values)]
         conversation = Conversation("D", profile_of(values), image, bindings, unit=unit)
-        link = ModbusTcpLink(f"L{k}", "127.0.0.1", FIRST_PORT + k, 1.0, [conversation], clock=clock, rng=random.Random(k))
+        link = ModbusLink(f"L{k}", Socket("127.0.0.1", FIRST_PORT + k), 1.0, [conversation], clock=clock, rng=random.Random(k))
         made.append((conversation, link))
     tasks = [asyncio.create_task(link.run()) for _, link in made]
     await asyncio.sleep(0.2)

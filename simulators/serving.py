@@ -65,13 +65,13 @@ class Simulation:
     def _ports(self) -> dict[int, dict[int, Any]]:
         ports: dict[int, dict[int, Any]] = {}
         for name, bank in self.line.banks.items():
-            ports.setdefault(self.config.links[self.config.devices[name].link].port, {})[bank.unit_id] = bank
+            ports.setdefault(self.config.links[self.config.devices[name].link].tcp_port, {})[bank.unit_id] = bank
         return ports
 
     def _opcua(self) -> OpcUaServer | None:
         for link in self.config.links.values():
             if link.kind == "opcua":
-                return OpcUaServer(self.line.icp, self._clock, host=link.host, port=link.port)
+                return OpcUaServer(self.line.icp, self._clock, host=link.host, port=link.tcp_port)
         return None
 
     async def run(self) -> None:

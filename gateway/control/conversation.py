@@ -74,7 +74,9 @@ class Conversation:
         self.events: list[tuple[str, str]] = []
         self.health = Health()
         self.pause_s = profile.limits.pause_ms / 1000
+        self.patience_s = None if profile.watchdog is None else timeout_s or profile.watchdog.timeout_s
         self.polling = Polling(profile, self.unit, bindings)
+        self.reads = tuple(poll.request for poll in self.polling.polls)
         readable = frozenset(address for poll in self.polling.polls for _, address in poll.words)
         self.writing = Writing(profile, self.unit, bindings, readable)
         self.outcomes = self.writing.outcomes

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
 
-from gateway.config.checks import derived, devices, instruments, loops, lots, matrix, outputs, recipes, simulation, site, tags, units
+from gateway.config.checks import derived, devices, instruments, links, loops, lots, matrix, outputs, recipes, simulation, site, tags, units
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 
 Check = Callable[[Draft], Iterator[Fault]]
-ROOMS = (site, instruments, devices, tags, outputs, derived, units, loops, matrix, recipes, lots, simulation)
+ROOMS = (site, instruments, links, devices, tags, outputs, derived, units, loops, matrix, recipes, lots, simulation)
 CHECKS: tuple[Check, ...] = tuple(check for room in ROOMS for check in room.CHECKS)
 
 

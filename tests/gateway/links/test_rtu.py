@@ -57,8 +57,10 @@ def test_an_answer_is_whole_wherever_it_is_cut(cuts: list[int]):
 
 
 @pytest.mark.fault("M35")
-@pytest.mark.parametrize("noise", [b"\0", b"\xff", b"\x01", b"\x01\x04", b"\x01\x04\x04", b"\x01\x84", b"\x01\x04\xff", b"\xff\0\x01\x01\x04\x02",
-                                   bytes(200), b"\x01\x04\x04" * 9])
+@pytest.mark.parametrize("noise", [
+    b"\0", b"\xff", b"\x01", b"\x01\x04", b"\x01\x04\x04", b"\x01\x84", b"\x01\x04\xff", b"\xff\0\x01\x01\x04\x02", bytes(200),
+    b"\x01\x04\x04" * 9,
+])
 def test_leading_noise_does_not_cost_the_answer(noise: bytes):
     for pieces in ((noise + ANSWER,), (noise, ANSWER), tuple(bytes((byte,)) for byte in noise + ANSWER)):
         assert answers(asking(), *pieces) == [ANSWER[1:-2]]
@@ -75,7 +77,7 @@ def test_no_answer_with_one_wrong_bit_is_taken_and_each_is_counted():
 
 
 @pytest.mark.parametrize("stranger", [
-    adu(bytes((2, 4, 4)) + VALUE), adu(bytes((1, 3, 4)) + VALUE), adu(bytes((1, 4, 2)) + VALUE[:2]), adu(bytes((1, 4, 6)) + VALUE + b"\0\0"),
+    adu(bytes((2, 4, 4)) + VALUE), adu(bytes((1, 3, 4)) + VALUE), adu(bytes((1, 4, 2)) + VALUE[:2]), adu(bytes((1, 4, 6)) + VALUE + bytes(2)),
     adu(bytes((1, 0x83, 2))), adu(bytes((2, 0x84, 2))), adu(bytes.fromhex("010600080001")), adu(bytes.fromhex("01100008000102ffff")),
 ], ids=["unit", "function", "fewer", "more", "refusal of another function", "refusal of another unit", "a write", "a write of many"])
 def test_a_whole_frame_that_does_not_fit_is_told_and_not_believed(stranger: bytes):
