@@ -62,8 +62,8 @@ class Conversation:
     __slots__ = (
         "_asked", "_beats", "_beside", "_burst", "_flight", "_heart", "_may_prove", "_probe_at", "_probes", "_proof",
         "_proof_at", "_proven", "_reported", "_request", "_silent", "_steps", "_token_until", "_wrong", "depth",
-        "device", "events", "health", "image", "outcomes", "pause_s", "polling", "profile", "quiet", "read_only",
-        "state", "tags", "unit", "writing",
+        "device", "events", "health", "image", "outcomes", "patience_s", "pause_s", "polling", "profile", "quiet", "read_only",
+        "reads", "state", "tags", "unit", "writing",
     )  # fmt: skip
 
     def __init__(self, device: str, profile: Profile, image: Image, bindings: Sequence[Binding], *, unit: int | None = None,

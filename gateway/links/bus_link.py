@@ -38,6 +38,7 @@ class BusLink(ModbusLink):
                  clock: Callable[[], Now], rng: random.Random, read_only: bool = False, connect_s: float = CONNECT_S) -> None:
         super().__init__(name, way, timeout_s, conversations, clock=clock, rng=rng, read_only=read_only, connect_s=connect_s,
                          backoff_s=RETURN_S)
+        self._silent_units = len(self.conversations)        # units may die together, of one fuse; a port is at fault when all are silent
         self.bus = Bus(timeout_s, gap_s)
         self._held: Flight | None = None            # what is sent when its canary, out now or answered, has proved the bus
         self._canaries = 0                          # before it so far

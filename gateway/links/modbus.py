@@ -95,7 +95,7 @@ class ModbusLink:
 
     __slots__ = (
         "_after", "_alarm", "_backoff", "_clock", "_drained", "_flights", "_frames", "_gone", "_heard", "_heard_at",
-        "_loop", "_now", "_overdue", "_paused", "_rings", "_rng", "_silence", "_silent", "_transaction", "_turn",
+        "_loop", "_now", "_overdue", "_paused", "_rings", "_rng", "_silence", "_silent", "_silent_units", "_transaction", "_turn",
         "_wire", "backoff_s", "connect_s", "conversations", "name", "read_only", "tally", "timeout_s", "way", "window",
     )  # fmt: skip
 
@@ -125,6 +125,7 @@ class ModbusLink:
         all_of = self.conversations
         self._rings = [all_of[k:] + all_of[:k] for k in range(len(all_of))] or [()]
         self._after = {id(each): (k + 1) % len(all_of) for k, each in enumerate(all_of)}
+        self._silent_units = min(SILENT_UNITS, len(self.conversations))
         self.backoff_s = backoff_s
         self._backoff = backoff_s[0]
         for conversation in self.conversations:
@@ -304,7 +305,7 @@ class ModbusLink:
         wire = self._wire
         if wire is not None and wire.partial:
             wire.abort("a frame broke off")
-        elif wire is not None and self._silence >= 2 and len(self._silent) >= min(SILENT_UNITS, len(self.conversations)):
+        elif wire is not None and self._silence >= 2 and len(self._silent) >= self._silent_units:
             wire.abort(f"{self._silence} requests in a row without an answer")
         elif wire is not None and conversation.pause_s > 0 and self._paused is None:
             self._paused = self._loop.call_later(conversation.pause_s, self._resume)
