@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 
 from devices.modbus import plan
-from devices.profile import Access, Kind, Profile
+from devices.profile import Access, Kind
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
+from gateway.config.models import Link
 
 NEEDS = {"modbus_rtu": ("path",), "modbus_tls": ("ca", "certificate", "key")}
 ONLY = {
@@ -20,6 +21,7 @@ FILES = ("ca", "certificate", "key", "path")
 LOST = 3                        # timeouts that one without an answer costs a bus: itself, and twice as long in silence
 CHARACTER = 11                  # bits
 OVERHEAD = 8 + 5                # characters of a read and of its answer, without what was read
+SILENCE = 3.5                   # characters before a frame
 
 
 def links_differ(draft: Draft) -> Iterator[Fault]:
@@ -50,47 +52,62 @@ def links_are_reached(draft: Draft) -> Iterator[Fault]:
 
 def bus_outlives_a_dead_unit(draft: Draft) -> Iterator[Fault]:
     """While one unit of a bus does not answer, the watchdog of every other one is fed in time."""
-    trip_s = draft.site.scan.trip_s if draft.site is not None else 0.0
-    for name, device in draft.devices.items():
-        link, profile = draft.links.get(device.link), draft.profiles.get(device.profile)
-        if link is None or profile is None or profile.watchdog is None or not link.bus or not _shared(draft, device.link):
+    trip_s = draft.site.scan.trip_s if draft.site is not None else 0.5
+    for name, link in draft.links.items():
+        devices = _on(draft, name)
+        given = {device: watchdog_s for device in devices if (watchdog_s := _watchdog_s(draft, device)) is not None}
+        if not link.bus or len(devices) < 2 or not given:
             continue
-        given_s = device.timeout_s or profile.watchdog.timeout_s
-        fed_s = math.ceil(given_s / 3 / trip_s) * trip_s if trip_s else given_s / 3
-        lost_s = LOST * link.timeout_ms / 1000
-        if fed_s + lost_s >= given_s:
+        device = min(given, key=lambda each: given[each])
+        fed_s = math.ceil(given[device] / 3 / trip_s) * trip_s          # a heartbeat goes out with a scan
+        turn_s = sum(_exchange_s(link, size) for each in devices for size in _answers(draft, each))
+        left_s = (given[device] - fed_s - turn_s) / LOST
+        if link.timeout_ms / 1000 >= left_s:
             yield draft.fault(
-                ("devices", name),
-                f"its watchdog of {given_s:g} s is fed every {fed_s:g} s, and a unit that does not answer costs {device.link} {lost_s:g} s "
-                f"({LOST} x timeout_ms): it would trip; timeout_ms below {(given_s - fed_s) / LOST * 1000:.0f} leaves it time",
+                ("links", name, "timeout_ms"),
+                f"{link.timeout_ms} ms: a unit that does not answer costs the bus {LOST} times that, and the watchdog of {device} "
+                f"({given[device]:g} s, fed every {fed_s:g} s, one turn of the bus takes {turn_s:.2g} s) would run out",
+                (f"below {max(left_s, 0.0) * 1000:.0f}",),
             )
 
 
 def answers_fit(draft: Draft) -> Iterator[Fault]:
-    """The longest answer has arrived before the timeout of a serial line."""
-    for name, device in draft.devices.items():
-        link, profile = draft.links.get(device.link), draft.profiles.get(device.profile)
-        if link is None or profile is None or not link.bus:
-            continue
-        longest = max(_answers(draft, name, profile), default=2)
-        needed_ms = (OVERHEAD + longest) * CHARACTER / link.baud * 1000
-        if needed_ms >= link.timeout_ms:
+    """The longest answer of a serial line has arrived before the timeout."""
+    for name, link in draft.links.items():
+        sizes = {device: max(_answers(draft, device), default=0) for device in _on(draft, name)} if link.bus else {}
+        device = max(sizes, key=lambda each: sizes[each], default="")
+        if sizes and _exchange_s(link, sizes[device]) >= link.timeout_ms / 1000:
             yield draft.fault(
-                ("devices", name, "link"),
-                f"a read of {longest} bytes takes {needed_ms:.0f} ms at {link.baud} baud, {device.link} waits {link.timeout_ms} ms",
+                ("links", name, "timeout_ms"),
+                f"{link.timeout_ms} ms: to ask {device} for {sizes[device]} bytes takes "
+                f"{_exchange_s(link, sizes[device]) * 1000:.0f} ms at {link.baud} baud",
             )
 
 
-def _answers(draft: Draft, name: str, profile: Profile) -> list[int]:
+def _exchange_s(link: Link, size: int) -> float:
+    """A read and its answer of so many bytes on the line, and the silence after it."""
+    return (OVERHEAD + size + SILENCE) * CHARACTER / link.baud
+
+
+def _on(draft: Draft, link: str) -> list[str]:
+    return [name for name, device in draft.devices.items() if device.link == link]
+
+
+def _watchdog_s(draft: Draft, name: str) -> float | None:
+    device = draft.devices[name]
+    profile = draft.profiles.get(device.profile)
+    return None if profile is None or profile.watchdog is None else device.timeout_s or profile.watchdog.timeout_s
+
+
+def _answers(draft: Draft, name: str) -> list[int]:
     """Bytes of the blocks that are read of a device, at most."""
-    tags = [tag.point for tag in draft.tags.values() if tag.device == name and tag.point is not None]
-    known = {point.name: point for point in profile.points if point.access is not Access.WRITE and point.kind is not Kind.ASCII}
-    points = [known[name] for name in dict.fromkeys(tags) if name in known]
-    return [2 * block.count if block.function > 2 else (block.count + 7) // 8 for block in plan(profile, points)]
-
-
-def _shared(draft: Draft, link: str) -> bool:
-    return sum(device.link == link for device in draft.devices.values()) > 1
+    profile = draft.profiles.get(draft.devices[name].profile)
+    if profile is None or profile.protocol != "modbus":
+        return []
+    readable = {point.name: point for point in profile.points if point.access is not Access.WRITE and point.kind is not Kind.ASCII}
+    names = dict.fromkeys(tag.point for tag in draft.tags.values() if tag.device == name)
+    blocks = plan(profile, [readable[point] for point in names if point in readable])
+    return [2 * block.count if block.function > 2 else (block.count + 7) // 8 for block in blocks]
 
 
 CHECKS = (links_differ, links_are_reached, bus_outlives_a_dead_unit, answers_fit)

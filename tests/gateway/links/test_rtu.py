@@ -77,8 +77,9 @@ def test_no_answer_with_one_wrong_bit_is_taken_and_each_is_counted():
 
 
 @pytest.mark.parametrize("stranger", [
-    adu(bytes((2, 4, 4)) + VALUE), adu(bytes((1, 3, 4)) + VALUE), adu(bytes((1, 4, 2)) + VALUE[:2]), adu(bytes((1, 4, 6)) + VALUE + bytes(2)),
-    adu(bytes((1, 0x83, 2))), adu(bytes((2, 0x84, 2))), adu(bytes.fromhex("010600080001")), adu(bytes.fromhex("01100008000102ffff")),
+    adu(bytes((2, 4, 4)) + VALUE), adu(bytes((1, 3, 4)) + VALUE), adu(bytes((1, 4, 2)) + VALUE[:2]),
+    adu(bytes((1, 4, 6)) + VALUE + bytes(2)), adu(bytes((1, 0x83, 2))), adu(bytes((2, 0x84, 2))),
+    adu(bytes.fromhex("010600080001")), adu(bytes.fromhex("01100008000102ffff")),
 ], ids=["unit", "function", "fewer", "more", "refusal of another function", "refusal of another unit", "a write", "a write of many"])
 def test_a_whole_frame_that_does_not_fit_is_told_and_not_believed(stranger: bytes):
     framer = asking()
