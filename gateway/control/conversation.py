@@ -63,7 +63,7 @@ class Conversation:
         "_asked", "_beats", "_beside", "_burst", "_flight", "_heart", "_may_prove", "_probe_at", "_probes", "_proof",
         "_proof_at", "_proven", "_reported", "_request", "_silent", "_steps", "_token_until", "_wrong", "depth",
         "device", "events", "health", "image", "outcomes", "patience_s", "pause_s", "polling", "profile", "quiet", "read_only",
-        "reads", "state", "tags", "unit", "writing",
+        "state", "tags", "unit", "writing",
     )  # fmt: skip
 
     def __init__(self, device: str, profile: Profile, image: Image, bindings: Sequence[Binding], *, unit: int | None = None,
@@ -76,7 +76,6 @@ class Conversation:
         self.pause_s = profile.limits.pause_ms / 1000
         self.patience_s = None if profile.watchdog is None else timeout_s or profile.watchdog.timeout_s
         self.polling = Polling(profile, self.unit, bindings)
-        self.reads = tuple(poll.request for poll in self.polling.polls)
         readable = frozenset(address for poll in self.polling.polls for _, address in poll.words)
         self.writing = Writing(profile, self.unit, bindings, readable)
         self.outcomes = self.writing.outcomes
@@ -101,6 +100,11 @@ class Conversation:
         self._probe_at = 0
         self._reported: set[str] = set()
         self.quiet = False                  # there is no use in asking before something happens again
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """What the device is known to be read with."""
+        return tuple(poll.request for poll in self.polling.polls)
 
     @property
     def urgent(self) -> bool:

@@ -46,8 +46,9 @@ class Talker(Protocol):
     unit: int
     events: list[tuple[str, str]]
     patience_s: float | None
-    reads: tuple[Read, ...]
 
+    @property
+    def reads(self) -> tuple[Read, ...]: ...
     @property
     def state(self) -> str: ...
     @property

@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TypeVar
 
+from msgspec.structs import replace
+
+from devices.exchange import Read
 from devices.profile import Watchdog
 from devices.quality import is_good
 from gateway.control.image import SECOND
@@ -27,13 +30,22 @@ WATCHDOG_S = 2.0
 T = TypeVar("T")
 
 
+class Reticent(Watched):
+    """A device of which no readable block is known."""
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        return ()
+
+
 class Bused:
     """``units`` on one bus, scanned twice a second. ``asked``: (second, frame) of every request that left.
 
     ``watched``: every unit has a watchdog of 2 s that any request feeds; ``expired``: units whose watchdog has run out.
     """
 
-    def __init__(self, net: Network, *, units: int = 3, timeout_s: float = TIMEOUT_S, seed: int = 1, watched: bool = False) -> None:
+    def __init__(self, net: Network, *, units: int = 3, timeout_s: float = TIMEOUT_S, seed: int = 1, watched: bool = False,
+                 reticent: bool = False) -> None:
         self.net = net
         self.cable = net.cable(PORT)
         self.cable.set(latency_s=0.002)
@@ -41,10 +53,9 @@ class Bused:
         self.asked: list[tuple[float, bytes]] = []
         self.banks = {unit: bank_of(unit) for unit in range(1, units + 1)}
         self.servers = RtuServers({PORT: self.banks}, lambda: self.clock.now().mono)
-        self.devices = [Watched(unit, self.seconds) for unit in self.banks]
+        self.devices = [(Reticent if reticent else Watched)(unit, self.seconds) for unit in self.banks]
         self.expired: set[int] = set()
         if watched:
-            from msgspec.structs import replace
             profile = replace(PROFILE, watchdog=Watchdog(timeout_s=WATCHDOG_S))
             self.banks |= {unit: Bank(profile, unit) for unit in self.banks}
             for device in self.devices:
