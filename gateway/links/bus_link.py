@@ -74,22 +74,26 @@ class BusLink(ModbusLink):
         return None
 
     def _chosen(self, now: int, at: float) -> bytes | None:
+        """What is asked next. Who goes out of turn does not move the turn, or the last units of a full bus would never have one."""
         self._canaries = 0
-        for conversation in self._order(at):
-            frame = self._ask(conversation, now, at)
-            if frame is not None:
+        turn = self._turn
+        ring = [each for each in self._rings[turn] if not each.quiet]
+        ring = [each for each in ring if self.bus.may(each.unit, at) or (each.urgent and each.state != "lost")]
+        for conversation in self._pressed(ring, at):
+            if (frame := self._ask(conversation, now, at)) is not None:
+                self._turn = turn
+                return frame
+        for conversation in ring:
+            if (frame := self._ask(conversation, now, at)) is not None:
                 return frame
         return None
 
-    def _order(self, at: float) -> Iterator[Talker]:
-        """Who may be asked, in the order in which they are asked for what they want."""
-        ring = [each for each in self._rings[self._turn] if not each.quiet]
-        ring = [each for each in ring if self.bus.may(each.unit, at) or (each.urgent and each.state != "lost")]
+    def _pressed(self, ring: Sequence[Talker], at: float) -> Iterator[Talker]:
+        """Who cannot wait for his turn: writes, then watchdogs, the most urgent first."""
         yield from (each for each in ring if each.urgent)
         deadlines = sorted((self._fed.get(each.unit, 0.0) + each.patience_s, k) for k, each in enumerate(ring)
                            if each.patience_s is not None and at - self._fed.get(each.unit, 0.0) >= each.patience_s / 3)
         yield from (ring[k] for _, k in deadlines)
-        yield from ring
 
     def _launch(self, conversation: Talker, request: Read | Write, frame: bytes, sent_at: float) -> bytes:
         """The request, or the canary that goes before it."""

@@ -201,6 +201,23 @@ def test_units_that_die_together_cost_their_time_once_and_then_a_quarter_of_the_
     assert longest_s <= WATCHDOG_S
 
 
+def test_on_a_crowded_bus_the_device_whose_watchdog_is_running_out_goes_first():
+    async def scenario(bus: Bused) -> tuple[float, float]:
+        for device in bus.devices[:-1]:
+            device.patience_s = None
+        for bank in bus.banks.values():
+            bank.delay_s = 0.1                      # a turn of the whole bus takes 3 s
+        await bus.good(20)
+        await bus.net.lapse(60)
+        gaps = {unit: max(b - a for a, b in itertools.pairwise(bus.requests(unit))) for unit in (1, 30)}
+        assert 30 not in bus.expired
+        return gaps[30], gaps[1]
+
+    watched_s, others_s = live(scenario, units=30, watched=True)
+    assert watched_s <= 1.25
+    assert 3 <= others_s <= 5
+
+
 def test_a_silent_bus_is_opened_again_and_over_within_5_s_of_its_return():
     async def scenario(bus: Bused) -> tuple[int, float]:
         await bus.good()
