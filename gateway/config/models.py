@@ -21,6 +21,7 @@ class Model(BaseModel):
 
 Seconds = Annotated[float, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=64)]
+Baud = Literal[300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600]
 PORTS = {"modbus_tls": 802}
 ScanRate = Literal["trip", "fast", "slow"]
 
@@ -60,7 +61,7 @@ class Link(Model):
     timeout_ms: int = Field(500, ge=20, le=10_000)
     window: int = Field(1, ge=1, le=32)         # requests the other end queues; more than 1 only where its maker says so
     path: str | None = None                     # modbus_rtu: the serial port, by the name that it keeps: /dev/serial/by-id/...
-    baud: int = Field(19_200, ge=300, le=4_000_000)     # of the bus, also behind a device server: the silence follows from it
+    baud: Baud = 19_200                         # of the bus, also behind a device server: the silence between frames follows from it
     parity: Literal["none", "even", "odd"] = "even"
     stop_bits: Literal[1, 2] = 1                # 2 where there is no parity, says the standard; 1 is common
     ca: str | None = None                       # modbus_tls: file (PEM) of the authority that signed the server's certificate,

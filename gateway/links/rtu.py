@@ -17,7 +17,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 LONGEST = 256                   # bytes of a frame, CRC included
-_KEPT = 2 * LONGEST             # what is kept of bytes that made no sense yet
 _IDENTIFY = 0x2B
 
 
@@ -82,6 +81,12 @@ class Framer:
 
     def feed(self, data: bytes | memoryview) -> list[Heard]:
         """The frames that are whole now, in order."""
+        heard: list[Heard] = []
+        for at in range(0, len(data), LONGEST):
+            heard += self._taken_in(data[at:at + LONGEST])
+        return heard
+
+    def _taken_in(self, data: bytes | memoryview) -> list[Heard]:
         self._buffer += data
         heard: list[Heard] = []
         if self._echo_due and self._request:
@@ -97,7 +102,7 @@ class Framer:
                 heard += self._strangers(at)
         if not self._request:
             heard += self._strangers(len(self._buffer))
-        if len(self._buffer) > _KEPT:
+        if len(self._buffer) > LONGEST:
             self._drop(len(self._buffer) - LONGEST)
         return heard
 

@@ -12,18 +12,20 @@ from collections.abc import Callable
 from gateway.links.rtu import Framer, adu
 from gateway.links.transport import Owner, Wire
 
+FLOOD = 4096                    # bytes without an answer or a request among them: no bus speaks like that
 STRAY = 0                       # the transaction of a frame that answers nothing
 
 
 class RtuWire(Wire):
     """One connection to a bus, one request out at a time. ``partial``: never, for what breaks off is drained and not waited for."""
 
-    __slots__ = ("_out", "_transaction", "framer")
+    __slots__ = ("_out", "_transaction", "_unanswered", "framer")
 
     def __init__(self, owner: Owner) -> None:
         super().__init__(owner)
         self.framer = Framer()
         self._transaction = STRAY
+        self._unanswered = 0
         self._out: Callable[[bytes], None]
 
     @property
@@ -38,7 +40,12 @@ class RtuWire(Wire):
         return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
+        self._unanswered += nbytes
+        if self._unanswered > FLOOD:
+            return self._reject(f"{self._unanswered} bytes that answer nothing")
         for answers, unit, pdu in self.framer.feed(self._view[:nbytes]):
+            if answers:
+                self._unanswered = 0
             self.owner.received(self._transaction if answers else STRAY, unit, pdu)
             if self._transport is None:
                 return
@@ -53,4 +60,5 @@ class RtuWire(Wire):
         self._transaction = int.from_bytes(frame[:2], "big")
         request = adu(frame[6:])
         self.framer.expect(request)
+        self._unanswered = 0
         self._out(request)

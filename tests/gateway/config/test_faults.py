@@ -432,6 +432,7 @@ LINKS = [
     Mistake("devices.yaml", GW_200, SERIAL + ", port: 15040", "a serial port has neither host nor port"),
     Mistake("devices.yaml", GW_200, SERIAL + ", window: 16", "window means nothing to modbus_rtu, only to modbus_tcp and modbus_tls"),
     Mistake("devices.yaml", GW_200, SERIAL + ", ca: /e/ca.pem", "ca means nothing to modbus_rtu"),
+    Mistake("devices.yaml", GW_200, SERIAL + ", baud: 9800", "9800, allowed: 300, 600, 1200"),
     Mistake("devices.yaml", GW_200, SERIAL + ", parity: mark", "'mark', allowed: none, even, odd"),
     Mistake("devices.yaml", GW_200, "GW-200: {kind: modbus_tcp, port: 15040, baud: 9600", "baud means nothing to modbus_tcp"),
     Mistake("devices.yaml", GW_200, "GW-200: {kind: modbus_rtu, path: ttyUSB0", "'ttyUSB0' depends on where the program is started"),

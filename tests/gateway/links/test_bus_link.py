@@ -15,7 +15,7 @@ import pytest
 from devices.quality import is_bad, is_good
 from gateway.links.bus_link import RETURN_S
 from gateway.links.rtu import adu, crc
-from tests.gateway.links.bused import GAP_S, TIMEOUT_S, WATCHDOG_S, Bused, live
+from tests.gateway.links.bused import GAP_S, SCAN_S, TIMEOUT_S, WATCHDOG_S, Bused, live
 from tests.gateway.links.peer import COUNT, SETPOINT, VALVE
 from tests.gateway.links.test_rtu import mutated
 from tests.gateway.links.wired import Watched
@@ -330,6 +330,18 @@ def test_answers_of_our_units_to_another_master_are_not_taken_for_ours():
         return bus.link.tally.surplus
 
     assert live(scenario) > 100
+
+
+def test_a_flood_closes_the_connection_and_is_over_within_5_s():
+    async def scenario(bus: Bused) -> tuple[float, int, float]:
+        await bus.good()
+        bus.once(lambda data: random.Random(1).randbytes(60_000))
+        bad_s = max([await device.turned(is_bad, 5) for device in bus.devices])
+        return bad_s, bus.link.tally.garbage, await bus.good()
+
+    bad_s, garbage, good_s = live(scenario)
+    assert bad_s <= SCAN_S + TIMEOUT_S
+    assert (garbage, good_s <= 5) == (1, True)
 
 
 @pytest.mark.fault("M33")
