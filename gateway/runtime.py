@@ -103,7 +103,10 @@ class Runtime:
         modbus = [talk for talk in talks if isinstance(talk, Conversation)]
         clock, rng = self.clock.now, random.Random(name)
         if link.bus:
-            return BusLink(name, way, timeout_s, modbus, gap_s=gap_s(link.baud), clock=clock, rng=rng, read_only=self.read_only)
+            usual_s = link.timeout_ms / 1000
+            return BusLink(
+                name, way, timeout_s, modbus, gap_s=gap_s(link.baud), clock=clock, rng=rng, read_only=self.read_only, usual_s=usual_s
+            )
         return ModbusLink(name, way, timeout_s, modbus, clock=clock, rng=rng, read_only=self.read_only, window=link.window)
 
     # --- one scan -----------------------------------------------------------------------------------------------

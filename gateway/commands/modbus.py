@@ -131,6 +131,7 @@ async def _read(given: argparse.Namespace) -> int:
         reply = await device.ask(request)
     if not reply.ok:
         return _refused(target, reply)
+    print(f"{target} answered in {device.answer_s * 1000:.1f} ms", file=sys.stderr)
     if request.function <= 2:
         for i in range(given.count):
             print(f"{given.first + i:5}  {reply.payload[i // 8] >> i % 8 & 1}")

@@ -30,20 +30,21 @@ _JOT = 1e-6                     # s; timers may come so much early
 
 
 class BusLink(ModbusLink):
-    """See the module. ``gap_s``: silence before a frame."""
+    """See the module. ``gap_s``: silence before a frame; ``usual_s``: what the quiet follows from where it is not the timeout."""
 
-    __slots__ = ("_asked", "_canaries", "_fed", "_garbled", "_held", "_judged_at", "_strange", "_told", "bus")
+    __slots__ = ("_asked", "_canaries", "_fed", "_garbled", "_held", "_judged_at", "_late", "_strange", "_told", "bus")
 
     def __init__(self, name: str, way: Way, timeout_s: float, conversations: Sequence[Talker], *, gap_s: float,
-                 clock: Callable[[], Now], rng: random.Random, read_only: bool = False, connect_s: float = CONNECT_S) -> None:
+                 clock: Callable[[], Now], rng: random.Random, read_only: bool = False, connect_s: float = CONNECT_S,
+                 usual_s: float | None = None) -> None:
         super().__init__(name, way, timeout_s, conversations, clock=clock, rng=rng, read_only=read_only, connect_s=connect_s,
                          backoff_s=RETURN_S)
         self._silent_units = len(self.conversations)        # units may die together, of one fuse; a port is at fault when all are silent
-        self.bus = Bus(timeout_s, gap_s)
+        self.bus = Bus(timeout_s if usual_s is None else usual_s, gap_s)
         self._held: Flight | None = None            # what is sent when its canary, out now or answered, has proved the bus
         self._canaries = 0                          # before it so far
         self._fed: dict[int, float] = {}            # unit -> when it last answered
-        self._asked = self._garbled = self._strange = 0     # since the bus was last judged
+        self._asked = self._garbled = self._strange = self._late = 0    # since the bus was last judged
         self._judged_at = 0.0
         self._told: tuple[str, ...] = ()
 
@@ -136,7 +137,7 @@ class BusLink(ModbusLink):
             tally.garbled += framer.crc_errors
             tally.noise += framer.noise
             framer.crc_errors = framer.noise = 0
-        if self._garbled or self._strange:
+        if self._garbled or self._strange or self._late:
             self._judge(at)
         super().settled()
 
@@ -150,6 +151,7 @@ class BusLink(ModbusLink):
         elif late:
             owner.health.late += 1
             self.tally.late += 1
+            self._late += 1
         else:
             self.tally.surplus += 1
 
@@ -163,11 +165,14 @@ class BusLink(ModbusLink):
         super()._timeout(transaction)
 
     def _judge(self, at: float) -> None:
-        """Tell the plant of a noisy bus, or of another master on it, once in a while."""
+        """Tell the plant of a noisy bus, of a timeout that is too short or of another master, each once in a while."""
         if at - self._judged_at >= JUDGED_S:
-            self._judged_at, self._asked, self._garbled, self._strange, self._told = at, 0, 0, 0, ()
+            self._judged_at, self._told = at, ()
+            self._asked = self._garbled = self._strange = self._late = 0
         if "noisy_bus" not in self._told and self._garbled >= FEW and self._garbled > NOISY * self._asked:
             self._tell("noisy_bus", f"{self._garbled} garbled answers to {self._asked} requests")
+        if "late_answers" not in self._told and self._late >= FEW:
+            self._tell("late_answers", f"{self._late} answers came after the timeout of {self.timeout_s * 1000:.0f} ms")
         if "second_master" not in self._told and self._strange >= FEW:
             self._tell("second_master", f"{self._strange} frames of units that are not on this link")
 

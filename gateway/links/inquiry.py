@@ -36,6 +36,7 @@ class Inquiry:
     def __init__(self, way: Way, timeout_s: float = 1.0, gap_s: float | None = None) -> None:
         self.way, self.timeout_s = way, timeout_s
         self.asked = 0
+        self.answer_s = 0.0                     # how long the last answer took
         self._bus = None if gap_s is None else Bus(timeout_s, gap_s)
         self._transaction = self._unit = 0
         self._wire: Wire
@@ -66,10 +67,13 @@ class Inquiry:
             raise ConnectionError(self._gone)
         self._transaction = self._transaction % 0xFFFF + 1
         self._unit, self._answer = unit, loop.create_future()
+        sent_at = loop.time()
         self._wire.write(self._transaction.to_bytes(2, "big") + frame[2:])
         try:
             async with asyncio.timeout(self.timeout_s):
-                return await self._answer
+                answer = await self._answer
+                self.answer_s = loop.time() - sent_at
+                return answer
         except TimeoutError:
             self._answer = None
             if bus is not None:

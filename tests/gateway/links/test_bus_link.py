@@ -134,6 +134,7 @@ def test_a_device_that_is_always_too_late_is_lost_never_believed_and_the_reason_
         assert is_bad(bus.device.quality)
         assert all(is_good(device.quality) for device in bus.devices[1:])
         assert bus.device.health.late == bus.link.tally.late
+        assert ("late_answers", "BUS 127.0.0.1:15021: 5 answers came after the timeout of 250 ms") in bus.device.events
         bus.bank.delay_s = 0.0
         assert await bus.good(12) <= 6
         return bus.device.health.late
