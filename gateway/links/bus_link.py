@@ -32,7 +32,7 @@ _JOT = 1e-6                     # s; timers may come so much early
 class BusLink(ModbusLink):
     """See the module. ``gap_s``: silence before a frame; ``usual_s``: what the quiet follows from where it is not the timeout."""
 
-    __slots__ = ("_asked", "_canaries", "_fed", "_garbled", "_held", "_judged_at", "_late", "_strange", "_told", "bus")
+    __slots__ = ("_asked", "_canaries", "_fed", "_garbled", "_held", "_judged_at", "_late", "_strange", "_tardy", "_told", "bus")
 
     def __init__(self, name: str, way: Way, timeout_s: float, conversations: Sequence[Talker], *, gap_s: float,
                  clock: Callable[[], Now], rng: random.Random, read_only: bool = False, connect_s: float = CONNECT_S,
@@ -45,6 +45,7 @@ class BusLink(ModbusLink):
         self._canaries = 0                          # before it so far
         self._fed: dict[int, float] = {}            # unit -> when it last answered
         self._asked = self._garbled = self._strange = self._late = 0    # since the bus was last judged
+        self._tardy: Talker | None = None           # whose late answer was the last
         self._judged_at = 0.0
         self._told: tuple[str, ...] = ()
 
@@ -152,6 +153,7 @@ class BusLink(ModbusLink):
             owner.health.late += 1
             self.tally.late += 1
             self._late += 1
+            self._tardy = owner
         else:
             self.tally.surplus += 1
 
@@ -172,13 +174,13 @@ class BusLink(ModbusLink):
         if "noisy_bus" not in self._told and self._garbled >= FEW and self._garbled > NOISY * self._asked:
             self._tell("noisy_bus", f"{self._garbled} garbled answers to {self._asked} requests")
         if "late_answers" not in self._told and self._late >= FEW:
-            self._tell("late_answers", f"{self._late} answers came after the timeout of {self.timeout_s * 1000:.0f} ms")
+            self._tell("late_answers", f"{self._late} answers came after the timeout of {self.timeout_s * 1000:.0f} ms", self._tardy)
         if "second_master" not in self._told and self._strange >= FEW:
             self._tell("second_master", f"{self._strange} frames of units that are not on this link")
 
-    def _tell(self, event: str, detail: str) -> None:
+    def _tell(self, event: str, detail: str, about: Talker | None = None) -> None:
         self._told += (event,)
-        self.conversations[0].events.append((event, f"{self.name} {self.way.place}: {detail}"))
+        (about or self.conversations[0]).events.append((event, f"{self.name} {self.way.place}: {detail}"))
 
     # ------------------------------------------------------------------------------------------------------- connection
     def attach(self, wire: Wire, loop: asyncio.AbstractEventLoop) -> None:
