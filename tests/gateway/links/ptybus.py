@@ -73,7 +73,7 @@ class Far:
 class Ported:
     """Far end, link and devices; ``at`` is plant time and moves one second a scan."""
 
-    def __init__(self, tmp_path: Path, *, units: int = 1, timeout_s: float = 0.05, plugged: bool = True) -> None:
+    def __init__(self, tmp_path: Path, *, units: int = 1, timeout_s: float = 0.1, plugged: bool = True) -> None:
         self.far, self.plugged, self.at = Far(tmp_path / "port", units), plugged, SECOND
         self.devices = [Listening(unit) for unit in self.far.banks]
         self.device = self.devices[0]

@@ -48,7 +48,7 @@ async def test_a_garbled_answer_is_thrown_away_and_the_next_scan_is_good(tmp_pat
 async def test_a_late_answer_is_drained_and_is_not_the_value_of_the_next_request(tmp_path: Path):
     async with Ported(tmp_path, units=2) as bus:
         await bus.turn(1.0)
-        bus.far.banks[1].delay_s = 0.08
+        bus.far.banks[1].delay_s = 0.16
         await bus.turn(2.0)
         assert [device.image.value[LEVEL] for device in bus.devices] == [1.0, 2.0]
         bus.far.banks[1].delay_s = 0.0
@@ -104,7 +104,7 @@ async def test_an_unplugged_adapter_is_bad_at_once_and_comes_back_by_its_name(tm
         assert str(bus.far.path) in bus.device.events[0][1]
         for bank in bus.far.banks.values():
             bank.silent = False
-        bus.link.timeout_s = 0.05
+        bus.link.timeout_s = 0.1
         bus.far.plug()
         await bus.met()
         await bus.turn(2.0)
@@ -189,12 +189,12 @@ async def test_questions_at_commissioning_go_over_a_serial_port(tmp_path: Path):
     far = Far(tmp_path / "port", 2)
     far.plug()
     far.banks[2].set("level", 3.5)
-    async with Inquiry(Port(str(far.path), LINE), 0.05, gap_s(LINE.baud)) as device:
+    async with Inquiry(Port(str(far.path), LINE), 0.1, gap_s(LINE.baud)) as device:
         assert [unit for unit in range(1, 4) if await device.answers(unit)] == [1, 2]
         assert (await device.ask(Read(2, 4, 0, 2))).payload.hex() == "40600000"
         assert (await device.ask(Write(1, 6, 8, (5,)))).ok
         assert (await device.ask(Read(1, 4, 900, 1))).exception == 2
-        far.banks[2].delay_s = 0.07
+        far.banks[2].delay_s = 0.14
         assert (await device.ask(Read(2, 4, 0, 2))).failure == "timeout"
         far.banks[2].delay_s = 0.0
         far.banks[2].set("level", 4.5)
