@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import socket
 from pathlib import Path
 
 import pytest
 from pymodbus.framer import FramerRTU
 
+from devices.exchange import Read
 from devices.quality import is_bad
 from gateway.config.loading import load
 from gateway.config.models import Config
 from gateway.links.bus_link import BusLink
+from gateway.links.inquiry import Inquiry
+from gateway.links.ways import way_of
 from gateway.paths import belfast_config
 from simulators.bank import Bank
+from simulators.serve_modbus import ModbusServers
 from simulators.serve_rtu import RtuUnits
 from simulators.serving import Simulation
 from simulators.wire import Network, run
+from tests.gateway.links.certificates import Authority
 from tests.gateway.links.peer import bank_of
 from tests.simulators.wire.test_whole_line import plant_of, quiet
 
@@ -84,6 +91,31 @@ def test_the_whole_line_runs_with_its_serial_gateways_as_buses(tmp_path: Path):
             assert [bus.tally.canaries for bus in buses] == [1] * 6
 
     run(main, seed=3, limit_s=60)
+
+
+def test_a_secured_link_is_served_with_the_links_own_certificate(tmp_path: Path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    authority = Authority(tmp_path)
+    certificate, key = authority.issue("gateway", host="127.0.0.1")
+    shutil.copytree(belfast_config(), tmp_path / "config")
+    file = tmp_path / "config" / "devices.yaml"
+    secured = f"GW-200: {{kind: modbus_tls, port: {port}, ca: {authority.file}, certificate: {certificate}, key: {key}, window: 16"
+    file.write_text(file.read_text().replace("GW-200: {kind: modbus_tcp, port: 15040, window: 16", secured))
+    config = load(tmp_path / "config")
+    simulation = Simulation(config, seed=1)
+    assert list(simulation.modbus.tls) == [port]
+
+    async def asked() -> bytes:
+        servers = ModbusServers({port: simulation.modbus.ports[port]}, lambda: 0, tls=simulation.modbus.tls)
+        await servers.start()
+        async with Inquiry(way_of(config.links["GW-200"])) as device:
+            reply = await device.ask(Read(2, 3, 0, 1))
+        await servers.stop()
+        return reply.payload or bytes((reply.exception or 0,))
+
+    assert asyncio.run(asked()) != b"\0"
 
 
 def test_a_link_on_a_serial_port_is_not_simulated_and_is_named(tmp_path: Path):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.exchange import Read, Write
+from gateway.config.checks.links import LOST
 from gateway.links.quiet import LONGEST_QUIET_S, Bus, form, gap_s
 
 LONG, SHORT, HOLDING = Read(1, 4, 0, 8), Read(1, 4, 20, 2), Read(1, 3, 0, 8)
@@ -24,6 +25,11 @@ def in_step(timeout_s: float = 0.25) -> Bus:
 @pytest.mark.parametrize(("baud", "silence_ms"), [(1200, 32.1), (9600, 4.01), (19_200, 2.01), (38_400, 1.75), (115_200, 1.75)])
 def test_the_silence_before_a_frame_is_that_of_the_standard(baud: int, silence_ms: float):
     assert gap_s(baud) * 1000 == pytest.approx(silence_ms, abs=0.05)
+
+
+def test_the_check_of_a_configuration_reckons_with_the_quiet_that_is_kept():
+    bus = Bus(0.25, 0.002)
+    assert bus.timeout_s * LOST == bus.timeout_s + bus.quiet_s
 
 
 def test_a_port_that_was_just_opened_is_left_alone_and_a_canary_goes_before_anything():
