@@ -4,7 +4,8 @@
 
 One process serves (core 0), one measures (core 1): rounds of one lockstep drain over all connections, as the demo runs it.
 CPU time of the process is counted, so waiting costs nothing. ``ours`` is the whole gateway side: conversation, link,
-check, decode into the image; ``pymodbus`` is ``AsyncModbusTcpClient.read_input_registers`` plus one bulk conversion.
+check, decode into the image; ``rtu``: the same with RTU frames on TCP, without silence between them; ``pymodbus`` is
+``AsyncModbusTcpClient.read_input_registers`` plus one bulk conversion.
 Trust the ratios: absolute figures move with the machine.
 """
 
@@ -25,12 +26,17 @@ from pymodbus.client import AsyncModbusTcpClient
 from bench.conversation import profile_of
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.image import SECOND, Image, Now
-from gateway.links.modbus import ModbusTcpLink
+from gateway.links.bus_link import BusLink
+from gateway.links.modbus import ModbusLink
+from gateway.links.rtu_wire import RtuWire
+from gateway.links.ways import Socket
 from simulators.bank import Bank
 from simulators.serve_modbus import ModbusServers
+from simulators.serve_rtu import RtuServers
 
 FIRST_PORT = 25_020
 PORTS = 12
+FIRST_BUS = FIRST_PORT + PORTS
 
 
 class Clock:
@@ -50,12 +56,15 @@ async def serve() -> None:
     """The serving process: unit 1 has a block of 10 registers, unit 2 one of 64. Answers "cpu" on stdin with its CPU time."""
     banks = {1: Bank(profile_of(5), 1), 2: Bank(profile_of(32), 2)}
     servers = ModbusServers({FIRST_PORT + k: banks for k in range(PORTS)}, time.monotonic_ns)
+    buses = RtuServers({FIRST_BUS + k: banks for k in range(PORTS)}, time.monotonic_ns)
     await servers.start()
+    await buses.start()
     print("ready", flush=True)
     loop = asyncio.get_running_loop()
     while await loop.run_in_executor(None, sys.stdin.readline):
         print(time.process_time_ns(), flush=True)
     await servers.stop()
+    await buses.stop()
 
 
 class Peer:
@@ -79,15 +88,19 @@ class Peer:
         self.process.wait(5)
 
 
-async def ours(peer: Peer, unit: int, values: int, links: int, rounds: int) -> tuple[float, float]:
-    """Microseconds of CPU per request, gateway and server side, through our link."""
+async def ours(peer: Peer, unit: int, values: int, links: int, rounds: int, *, rtu: bool = False) -> tuple[float, float]:
+    """Microseconds of CPU per request, gateway and server side, through our link; ``rtu``: to a bus behind a device server."""
     clock = Clock()
-    made: list[tuple[Conversation, ModbusTcpLink]] = []
+    made: list[tuple[Conversation, ModbusLink]] = []
     for k in range(links):
         image = Image([f"T{n}" for n in range(values)], [5 * SECOND] * values)
         bindings = [Binding(point=f"v{n}", tag=n) for n in range(values)]
         conversation = Conversation("D", profile_of(values), image, bindings, unit=unit)
-        link = ModbusTcpLink(f"L{k}", "127.0.0.1", FIRST_PORT + k, 1.0, [conversation], clock=clock, rng=random.Random(k))
+        if rtu:
+            way = Socket("127.0.0.1", FIRST_BUS + k, RtuWire)
+            link = BusLink(f"L{k}", way, 0.1, [conversation], gap_s=0.0, clock=clock, rng=random.Random(k))
+        else:
+            link = ModbusLink(f"L{k}", Socket("127.0.0.1", FIRST_PORT + k), 1.0, [conversation], clock=clock, rng=random.Random(k))
         made.append((conversation, link))
     tasks = [asyncio.create_task(link.run()) for _, link in made]
     await asyncio.sleep(0.2)
@@ -179,17 +192,18 @@ async def measure(rounds: int) -> Sequence[dict[str, float]]:
     """Print and return the table; medians of 3 interleaved runs."""
     peer = Peer()
     rows: list[dict[str, float]] = []
-    print("registers  links  transport us   ours us  pymodbus us  pymodbus/ours | server us (under ours / under pymodbus)")
+    print("registers  links  transport us   ours us  pymodbus us  pymodbus/ours   rtu us  rtu/ours | server us (ours / pymodbus / rtu)")
     try:
         for unit, values in ((1, 5), (2, 32)):
             for links in (1, PORTS):
                 case = (unit, values, links, rounds)
-                runs = [(await floor(*case), *await ours(peer, *case), *await theirs(peer, *case)) for _ in range(3)]
-                bare, mine, serving, other, other_serving = (sorted(column)[1] for column in zip(*runs, strict=True))
+                runs = [(await floor(*case), *await ours(peer, *case), *await theirs(peer, *case), *await ours(peer, *case, rtu=True))
+                        for _ in range(3)]
+                bare, mine, serving, other, other_serving, bus, bus_serving = (sorted(column)[1] for column in zip(*runs, strict=True))
                 rows.append({"registers": 2 * values, "links": links, "transport_us": bare, "ours_us": mine, "pymodbus_us": other,
-                             "server_us": serving})
-                print(f"{2 * values:9}  {links:5}  {bare:12.1f}  {mine:8.1f}  {other:11.1f}  {other / mine:13.1f} | "
-                      f"{serving:.1f} / {other_serving:.1f}")
+                             "server_us": serving, "rtu_us": bus})
+                print(f"{2 * values:9}  {links:5}  {bare:12.1f}  {mine:8.1f}  {other:11.1f}  {other / mine:13.1f}  {bus:7.1f}  "
+                      f"{bus / mine:8.1f} | {serving:.1f} / {other_serving:.1f} / {bus_serving:.1f}")
     finally:
         peer.stop()
     return rows

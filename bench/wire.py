@@ -25,7 +25,8 @@ from bench.conversation import profile_of
 from gateway.config.loading import load
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.image import SECOND, Image
-from gateway.links.modbus import ModbusTcpLink
+from gateway.links.modbus import ModbusLink
+from gateway.links.ways import Socket
 from gateway.paths import belfast_config
 from gateway.plant import build
 from gateway.records.committer import SteppedCommitter
@@ -46,12 +47,12 @@ def modbus(devices: int, seconds: int, **weather: Any) -> Main:
         clock = Clock()
         servers = ModbusServers({PORT + k: {1: Bank(profile_of(5), 1)} for k in range(devices)}, time.monotonic_ns)
         await servers.start()
-        made: list[tuple[Conversation, ModbusTcpLink]] = []
+        made: list[tuple[Conversation, ModbusLink]] = []
         for k in range(devices):
             net.cable(PORT + k).set(**weather)
             image = Image([f"T{n}" for n in range(5)], [5 * SECOND] * 5)
             talk = Conversation("D", profile_of(5), image, [Binding(point=f"v{n}", tag=n) for n in range(5)], unit=1)
-            made.append((talk, ModbusTcpLink(f"L{k}", "127.0.0.1", PORT + k, 0.5, [talk], clock=clock.now, rng=random.Random(k))))
+            made.append((talk, ModbusLink(f"L{k}", Socket("127.0.0.1", PORT + k), 0.5, [talk], clock=clock.now, rng=random.Random(k))))
         tasks = [asyncio.create_task(link.run()) for _, link in made]
         for _ in range(seconds):
             await net.lapse(1)

@@ -28,9 +28,12 @@ from gateway.control.image import SECOND, Now
 from gateway.control.scan import replay
 from gateway.history.recorder import HistoryThread, Recorder
 from gateway.history.rows import History
-from gateway.links.modbus import ModbusTcpLink
+from gateway.links.bus_link import BusLink
+from gateway.links.modbus import ModbusLink
 from gateway.links.opcua import OpcUaLink
+from gateway.links.quiet import gap_s
 from gateway.links.security import NONE
+from gateway.links.ways import way_of
 from gateway.plant import Plant, deadbands
 from gateway.records.committer import Committer, ThreadCommitter
 from gateway.records.journal import Journal
@@ -38,7 +41,7 @@ from gateway.ticker import Ticker, Ticking, Timekeeper
 
 PATIENCE_S = 5.0  # with an answer in lockstep: plant time waits for it, and a busy machine is no lost device
 SAFE_S = 1.0  # what a stopping process gives its last writes
-Link = ModbusTcpLink | OpcUaLink
+Link = ModbusLink | OpcUaLink
 
 log = structlog.get_logger()
 
@@ -87,7 +90,7 @@ class Runtime:
             assert isinstance(talk, OpcUaConversation)
             return OpcUaLink(
                 name,
-                f"opc.tcp://{link.host}:{link.port}",
+                f"opc.tcp://{link.host}:{link.tcp_port}",
                 talk,
                 self.clock.now,
                 security=NONE,
@@ -96,17 +99,15 @@ class Runtime:
                 read_only=self.read_only,
                 seed=name,
             )
-        return ModbusTcpLink(
-            name,
-            link.host,
-            link.port,
-            timeout_s,
-            [talk for talk in talks if isinstance(talk, Conversation)],
-            clock=self.clock.now,
-            rng=random.Random(name),
-            read_only=self.read_only,
-            window=link.window,
-        )
+        way = way_of(link)
+        modbus = [talk for talk in talks if isinstance(talk, Conversation)]
+        clock, rng = self.clock.now, random.Random(name)
+        if link.bus:
+            usual_s = link.timeout_ms / 1000
+            return BusLink(
+                name, way, timeout_s, modbus, gap_s=gap_s(link.baud), clock=clock, rng=rng, read_only=self.read_only, usual_s=usual_s
+            )
+        return ModbusLink(name, way, timeout_s, modbus, clock=clock, rng=rng, read_only=self.read_only, window=link.window)
 
     # --- one scan -----------------------------------------------------------------------------------------------
     def tick(self) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import ssl
 import struct
 from collections.abc import Callable, Mapping
 
@@ -22,6 +23,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 from pymodbus.transaction import TransactionManager
+from pymodbus.transport import CommParams, CommType
 
 from devices.exchange import Read, Write
 from simulators.bank import Bank
@@ -33,7 +35,7 @@ _RECEIVE = 4096
 _KNOWN = 1024                   # reads of one client that are known by their bytes; the rest pymodbus reads every time
 
 
-class _Request(ModbusPDU, abc.ABC):
+class Request(ModbusPDU, abc.ABC):
     """A request that becomes one of our words; pymodbus formats each PDU for a debug line, hence the cheap ``__str__``."""
 
     @abc.abstractmethod
@@ -44,7 +46,9 @@ class _Request(ModbusPDU, abc.ABC):
         return type(self).__name__
 
 
-class _ReadRequest(_Request):
+class _ReadRequest(Request):
+    rtu_frame_size = 8
+
     def decode(self, data: bytes) -> None:
         self.address, self.count = _TWO.unpack(data)
 
@@ -52,7 +56,9 @@ class _ReadRequest(_Request):
         return Read(unit, self.function_code, self.address, self.count)
 
 
-class _WriteOne(_Request):
+class _WriteOne(Request):
+    rtu_frame_size = 8
+
     def decode(self, data: bytes) -> None:
         self.address, self.value = _TWO.unpack(data)
 
@@ -61,7 +67,9 @@ class _WriteOne(_Request):
         return Write(unit, self.function_code, self.address, (value,))
 
 
-class _WriteMany(_Request):
+class _WriteMany(Request):
+    rtu_byte_count_pos = 6
+
     def decode(self, data: bytes) -> None:
         self.address, self.count, size = _MANY.unpack_from(data)
         self.body = data[5:]
@@ -76,11 +84,11 @@ class _WriteMany(_Request):
         return Write(unit, 15, self.address, tuple(packed >> k & 1 for k in range(self.count)))
 
 
-def _request_class(base: type[_Request], function: int) -> type[ModbusPDU]:
+def _request_class(base: type[Request], function: int) -> type[ModbusPDU]:
     return type(f"{base.__name__}{function}", (base,), {"function_code": function})
 
 
-_REQUESTS = [*(_request_class(_ReadRequest, f) for f in (1, 2, 3, 4)), *(_request_class(_WriteOne, f) for f in (5, 6)),
+REQUESTS = [*(_request_class(_ReadRequest, f) for f in (1, 2, 3, 4)), *(_request_class(_WriteOne, f) for f in (5, 6)),
              *(_request_class(_WriteMany, f) for f in (15, 16))]
 
 
@@ -129,7 +137,7 @@ class _Connection(ServerRequestHandler):
         request = self.last_pdu
         if request is not None:
             unit, function = request.dev_id, request.function_code
-            word = request.word(unit) if isinstance(request, _Request) else Read(unit, function, 0, 0)     # which no device has
+            word = request.word(unit) if isinstance(request, Request) else Read(unit, function, 0, 0)     # which no device has
             answers += self._answers(word, request.transaction_id)
             if type(word) is Read and len(self._known) < _KNOWN:
                 self._known[heard[2:used]] = word
@@ -142,7 +150,7 @@ class _Connection(ServerRequestHandler):
             return (self.framer.encode(bytes((request.function | 0x80, _NO_SUCH_UNIT)), request.unit, transaction),)
         if bank.silent:
             return ()
-        frame = self.framer.encode(_answered(bank, request, self.server.clock()), request.unit, transaction)
+        frame = self.framer.encode(answered(bank, request, self.server.clock()), request.unit, transaction)
         if bank.delay_s > 0:
             self.loop.call_later(bank.delay_s, self._send, frame)
             return ()
@@ -153,7 +161,7 @@ class _Connection(ServerRequestHandler):
             self.transport.write(frame)  # type: ignore[attr-defined]
 
 
-def _answered(bank: Bank, request: Read | Write, now: int) -> bytes:
+def answered(bank: Bank, request: Read | Write, now: int) -> bytes:
     """The bank's answer to a request: function and data."""
     reply = bank.answer(request, now)
     if reply.exception is not None:
@@ -174,9 +182,12 @@ def _echo(request: Write) -> int:
 class _Server(ModbusTcpServer):
     """One port."""
 
-    def __init__(self, banks: Mapping[int, Bank], clock: Callable[[], int], host: str, port: int) -> None:
+    def __init__(self, banks: Mapping[int, Bank], clock: Callable[[], int], host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        if tls is not None:                     # Modbus/TCP Security: the same frames inside TLS
+            self.tls_setup = CommParams(comm_type=CommType.TLS, comm_name="server_listener", reconnect_delay=0.0, reconnect_delay_max=0.0,
+                                        timeout_connect=0.0, sslctx=tls)
         unused = SimDevice(0, simdata=[SimData(0, values=0, datatype=DataType.REGISTERS)])      # the server insists on a datastore
-        super().__init__(unused, address=(host, port), custom_pdu=_REQUESTS)
+        super().__init__(unused, address=(host, port), custom_pdu=REQUESTS)
         self.banks, self.clock = banks, clock
 
     def callback_new_connection(self) -> ServerRequestHandler:
@@ -184,19 +195,21 @@ class _Server(ModbusTcpServer):
 
 
 class ModbusServers:
-    """All ports of a simulated line. ``ports``: port -> unit -> bank; ``clock``: plant time in ns, feeds the watchdogs.
+    """All ports of a simulated line. ``ports``: port -> unit -> bank; ``clock``: plant time in ns, feeds the watchdogs;
+    ``tls``: of the ports that are secured.
 
     A unit that is not there is answered as a gateway does, with exception 11. ``Bank.silent`` and ``Bank.delay_s`` are honoured.
     """
 
-    def __init__(self, ports: Mapping[int, Mapping[int, Bank]], clock: Callable[[], int], host: str = "127.0.0.1") -> None:
-        self.ports, self.clock, self.host = ports, clock, host
+    def __init__(self, ports: Mapping[int, Mapping[int, Bank]], clock: Callable[[], int], host: str = "127.0.0.1",
+                 tls: Mapping[int, ssl.SSLContext] | None = None) -> None:
+        self.ports, self.clock, self.host, self.tls = ports, clock, host, tls or {}
         self._servers: list[_Server] = []
 
     async def start(self) -> None:
         """Open every port. Raises OSError when one is taken; none stays open then."""
         for port, banks in self.ports.items():
-            server = _Server(banks, self.clock, self.host, port)
+            server = _Server(banks, self.clock, self.host, port, self.tls.get(port))
             self._servers.append(server)
             try:
                 await server.serve_forever(background=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import ssl
 import time
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from gateway.config.models import Config
 from gateway.protocol import START_MONO, START_UTC, stay_awake, tick_frame
 from simulators.bank import Bank
 from simulators.line import SECOND, Line
+from simulators.secured import server_context
 from simulators.serve_modbus import ModbusServers
 from simulators.serve_opcua import OpcUaServer
+from simulators.serve_rtu import RtuServers
 from simulators.snapshot import restore
 
 LEASE_S = 12.0  # of wall time for one scan of the gateway: longer than its own patience with an answer
@@ -33,6 +36,7 @@ class Simulation:
     """Servers around one line. ``lockstep``: socket of the private clock, None to follow the wall clock.
 
     ``snapshot``: file of a saved line to go on from. Raises SnapshotRefused when it is of another plant.
+    ``unserved``: links on a serial port of this machine, at whose other end nobody simulated can be.
     """
 
     def __init__(
@@ -52,7 +56,9 @@ class Simulation:
         self.line = Line(config, seed, self.utc - self.mono)
         if snapshot is not None:
             restore(self.line, snapshot, self.mono, self.utc - self.mono)
-        self.modbus = ModbusServers(self._ports(), self._clock)
+        self.modbus = ModbusServers(self._ports("modbus_tcp", "modbus_tls"), self._clock, tls=self._secured())
+        self.buses = RtuServers(self._ports("modbus_rtu_tcp"), self._clock)
+        self.unserved = sorted(name for name, link in config.links.items() if link.kind == "modbus_rtu")
         self.opcua = self._opcua()
         self._published = 0
         self._gateway: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -62,16 +68,27 @@ class Simulation:
     def _clock(self) -> int:
         return time.monotonic_ns() if self.lockstep is None else self.mono
 
-    def _ports(self) -> dict[int, dict[int, Any]]:
+    def _ports(self, *kinds: str) -> dict[int, dict[int, Any]]:
+        """Port -> unit -> bank, of the links of these kinds."""
         ports: dict[int, dict[int, Any]] = {}
         for name, bank in self.line.banks.items():
-            ports.setdefault(self.config.links[self.config.devices[name].link].port, {})[bank.unit_id] = bank
+            link = self.config.links[self.config.devices[name].link]
+            if link.kind in kinds:
+                ports.setdefault(link.tcp_port, {})[bank.unit_id] = bank
         return ports
+
+    def _secured(self) -> dict[int, ssl.SSLContext]:
+        """The simulated server proves itself with the link's own certificate, which must speak for the link's host or server_name."""
+        return {
+            link.tcp_port: server_context(link.ca or "", link.certificate or "", link.key or "")
+            for link in self.config.links.values()
+            if link.kind == "modbus_tls"
+        }
 
     def _opcua(self) -> OpcUaServer | None:
         for link in self.config.links.values():
             if link.kind == "opcua":
-                return OpcUaServer(self.line.icp, self._clock, host=link.host, port=link.port)
+                return OpcUaServer(self.line.icp, self._clock, host=link.host, port=link.tcp_port)
         return None
 
     async def run(self) -> None:
@@ -79,6 +96,7 @@ class Simulation:
         servers: list[asyncio.Server] = []
         try:
             await self.modbus.start()
+            await self.buses.start()
             if self.opcua is not None:
                 await self.opcua.start()
             if self.people is not None:
@@ -97,6 +115,7 @@ class Simulation:
             for server in servers:
                 server.close()
             await self.modbus.stop()
+            await self.buses.stop()
             if self.opcua is not None:
                 await self.opcua.stop()
 

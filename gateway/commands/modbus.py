@@ -18,7 +18,9 @@ from devices.sighting import plausible, readings
 from gateway.commands.look import config_of
 from gateway.config.instrument import as_yaml
 from gateway.links.inquiry import Inquiry
+from gateway.links.quiet import gap_s
 from gateway.links.transport import frame_of
+from gateway.links.ways import Socket, Way, way_of
 
 FUNCTIONS = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
 OBJECTS = ("vendor", "product code", "revision", "vendor URL", "product", "model", "application")
@@ -30,14 +32,18 @@ class Wrong(Exception):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A unit behind an address."""
+    """A unit behind a way south. ``gap_s``: the silence of a serial bus, None elsewhere."""
 
-    host: str
-    port: int
+    way: Way
     unit: int
+    gap_s: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}/{self.unit}"
+        return f"{self.way.place}/{self.unit}"
+
+    def inquiry(self, timeout_s: float) -> Inquiry:
+        """Questions to it."""
+        return Inquiry(self.way, timeout_s, self.gap_s)
 
 
 def target_of(text: str, config: Path | None) -> Target:
@@ -47,7 +53,7 @@ def target_of(text: str, config: Path | None) -> Target:
         host, port = _address(address)
         if not (unit.isdigit() and 0 < int(unit) <= 255):
             raise Wrong(f"{text}: unit {unit!r} is not 1..255")
-        return Target(host, port, int(unit))
+        return Target(Socket(host, port), int(unit))
     known = config_of(config)
     if known is None:
         raise Wrong("")                         # every fault has been told
@@ -55,7 +61,7 @@ def target_of(text: str, config: Path | None) -> Target:
     link = None if device is None else known.links[device.link]
     if device is None or link is None or device.unit_id is None:
         raise Wrong(f"{text!r} is neither HOST[:PORT]/UNIT nor a Modbus device of the configuration")
-    return Target(link.host, link.port, device.unit_id)
+    return Target(way_of(link), device.unit_id, gap_s(link.baud) if link.bus else None)
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -92,7 +98,7 @@ async def _scan(given: argparse.Namespace) -> int:
     if not (low.isdigit() and (high or low).isdigit() and 0 < int(low) <= int(high or low) <= 255):
         raise Wrong(f"--units {given.units!r} is no range like 1-32")
     found: list[dict[str, Any]] = []
-    async with Inquiry(host, port, _seconds(given)) as device:
+    async with Inquiry(Socket(host, port), _seconds(given)) as device:
         for unit in range(int(low), int(high or low) + 1):
             how = await device.answers(unit)
             if how:
@@ -108,7 +114,7 @@ async def _scan(given: argparse.Namespace) -> int:
 
 async def _identify(given: argparse.Namespace) -> int:
     target = target_of(given.target, given.config)
-    async with Inquiry(target.host, target.port, _seconds(given)) as device:
+    async with target.inquiry(_seconds(given)) as device:
         objects = await device.identify(target.unit)
     if objects is None:
         print(f"{target} does not know function 43/14", file=sys.stderr)
@@ -121,10 +127,11 @@ async def _identify(given: argparse.Namespace) -> int:
 async def _read(given: argparse.Namespace) -> int:
     target = target_of(given.target, given.config)
     request = Read(target.unit, FUNCTIONS[given.table], given.first, given.count)
-    async with Inquiry(target.host, target.port, _seconds(given)) as device:
+    async with target.inquiry(_seconds(given)) as device:
         reply = await device.ask(request)
     if not reply.ok:
         return _refused(target, reply)
+    print(f"{target} answered in {device.answer_s * 1000:.1f} ms", file=sys.stderr)
     if request.function <= 2:
         for i in range(given.count):
             print(f"{given.first + i:5}  {reply.payload[i // 8] >> i % 8 & 1}")
@@ -173,7 +180,7 @@ async def _write(given: argparse.Namespace) -> int:
         print("dry run: nothing was sent; --yes sends it")
         return 0
     back = Read(target.unit, FUNCTIONS[given.table], given.first, len(request.values))
-    async with Inquiry(target.host, target.port, _seconds(given)) as device:
+    async with target.inquiry(_seconds(given)) as device:
         before, reply = await device.ask(back), await device.ask(request)
         after = await device.ask(back)
     if not reply.ok:
@@ -206,7 +213,7 @@ def _refused(target: Target, reply: Reply) -> int:
 # --- a map of what is not known yet ----------------------------------------------------------------------------------
 async def _map(given: argparse.Namespace) -> int:
     target = target_of(given.target, given.config)
-    async with Inquiry(target.host, target.port, _seconds(given)) as device:
+    async with target.inquiry(_seconds(given)) as device:
         ranges = await device.map(target.unit, FUNCTIONS[given.table], given.first, given.last)
         asked, objects = device.asked, await device.identify(target.unit)
     if given.draft:

@@ -84,6 +84,9 @@ def sim(given: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         print(f"lagan sim: {error}", file=sys.stderr)
         return 2
+    for name in simulation.unserved:
+        path = config.links[name].path
+        print(f"lagan sim: nobody answers on {name}: {path} is a serial port; as modbus_rtu_tcp it can be simulated", file=sys.stderr)
 
     async def serve() -> None:
         task = asyncio.current_task()

@@ -16,7 +16,10 @@ from devices.quality import is_good
 from devices.quality import name as quality_name
 from devices.sighting import fitting
 from gateway.commands.look import config_of
+from gateway.config.models import Link
 from gateway.links.inquiry import Inquiry
+from gateway.links.quiet import gap_s
+from gateway.links.ways import way_of
 
 AGREES = 0.01                                   # relative: a reading and what a person sees on the device's own display
 
@@ -51,7 +54,7 @@ def run(given: argparse.Namespace) -> int:
             print(f"lagan probe: --expect {item}: {why.args[0]}", file=sys.stderr)
             return 2
     try:
-        proofs = asyncio.run(_probe(link.host, link.port, given.timeout_ms / 1000, device.unit_id, profile, known))
+        proofs = asyncio.run(_probe(link, given.timeout_ms / 1000, device.unit_id, profile, known))
     except (OSError, TimeoutError) as why:
         print(f"lagan probe: {why or 'no answer to the connection request'}", file=sys.stderr)
         return 1
@@ -66,8 +69,8 @@ def run(given: argparse.Namespace) -> int:
     return 1 if open_ones else 0
 
 
-async def _probe(host: str, port: int, timeout_s: float, unit: int, profile: Profile, known: dict[str, float]) -> list[Proof]:
-    async with Inquiry(host, port, timeout_s) as device:
+async def _probe(link: Link, timeout_s: float, unit: int, profile: Profile, known: dict[str, float]) -> list[Proof]:
+    async with Inquiry(way_of(link), timeout_s, gap_s(link.baud) if link.bus else None) as device:
         return await probe(device, unit, profile, known)
 
 

@@ -103,7 +103,7 @@ def _links(config: Config) -> Table:
             for key, device in config.devices.items()
             if device.link == name
         ]
-        table.add_row(name, f"{link.kind} {link.host}:{link.port}", "\n".join(devices))
+        table.add_row(name, f"{link.kind} {link.place}", "\n".join(devices))
     return table
 
 

@@ -21,6 +21,8 @@ class Model(BaseModel):
 
 Seconds = Annotated[float, Field(ge=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=64)]
+Baud = Literal[300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600]
+PORTS = {"modbus_tls": 802}
 ScanRate = Literal["trip", "fast", "slow"]
 
 
@@ -47,14 +49,41 @@ class Site(Model):
 
 # --- devices.yaml ------------------------------------------------------------------------------------------------
 class Link(Model):
-    """One way south: a Modbus TCP socket (a device or a serial gateway) or an OPC UA endpoint."""
+    """One way south: a Modbus TCP socket (a device or a serial gateway), the same in TLS, a serial bus, or an OPC UA endpoint.
 
-    kind: Literal["modbus_tcp", "opcua"]
+    ``modbus_rtu`` is a serial port of this machine, ``modbus_rtu_tcp`` a serial device server that passes RTU frames as they
+    are. A bus has one master: no other program may open the port or the server.
+    """
+
+    kind: Literal["modbus_tcp", "modbus_tls", "modbus_rtu_tcp", "modbus_rtu", "opcua"]
     host: str = "127.0.0.1"
-    port: int = Field(ge=1, le=65535)
+    port: int | None = Field(None, ge=1, le=65535)      # needed over TCP; 802 for modbus_tls
     timeout_ms: int = Field(500, ge=20, le=10_000)
     window: int = Field(1, ge=1, le=32)         # requests the other end queues; more than 1 only where its maker says so
+    path: str | None = None                     # modbus_rtu: the serial port, by the name that it keeps: /dev/serial/by-id/...
+    baud: Baud = 19_200                         # of the bus, also behind a device server: the silence between frames follows from it
+    parity: Literal["none", "even", "odd"] = "even"
+    stop_bits: Literal[1, 2] = 1                # 2 where there is no parity, says the standard; 1 is common
+    ca: str | None = None                       # modbus_tls: file (PEM) of the authority that signed the server's certificate,
+    certificate: str | None = None              # of our own certificate with its chain,
+    key: str | None = None                      # and of its key
+    server_name: str | None = None              # what the server's certificate must say; default: host
     description: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where it leads: host and port, or the path of a serial port."""
+        return self.path or "?" if self.kind == "modbus_rtu" else f"{self.host}:{self.tcp_port}"
+
+    @property
+    def tcp_port(self) -> int:
+        """The port as given, or the one that the protocol has."""
+        return self.port or PORTS.get(self.kind, 502)
+
+    @property
+    def bus(self) -> bool:
+        """Whether it is a serial bus, on which answers carry no number."""
+        return self.kind in ("modbus_rtu", "modbus_rtu_tcp")
 
 
 class Device(Model):

@@ -62,7 +62,8 @@ def _fault(model: type[BaseModel], error: ErrorDetails, path: Path, place: Place
     if kind == "missing":
         return Fault(place, dotted, "is missing")
     if kind == "literal_error":
-        allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
+        allowed = re.findall(r"'([^']*)'|(\d+)", str(error.get("ctx", {}).get("expected", "")))
+        allowed = [word or number for word, number in allowed]
         return Fault(place, dotted, _shown(error["input"]), tuple(allowed), nearest(str(error["input"]), allowed))
     return Fault(place, dotted, f"{_shown(error['input'])} {_sentence(error)}")
 

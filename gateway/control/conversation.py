@@ -48,7 +48,7 @@ class Conversation:
     __slots__ = (
         "_asked", "_beats", "_beside", "_burst", "_flight", "_heart", "_may_prove", "_probe_at", "_probes", "_proof",
         "_proof_at", "_proven", "_reported", "_request", "_silent", "_steps", "_token_until", "_wrong", "depth",
-        "device", "events", "health", "image", "outcomes", "pause_s", "polling", "profile", "quiet", "read_only",
+        "device", "events", "health", "image", "outcomes", "patience_s", "pause_s", "polling", "profile", "quiet", "read_only",
         "state", "tags", "unit", "writing",
     )  # fmt: skip
 
@@ -60,6 +60,7 @@ class Conversation:
         self.events: list[tuple[str, str]] = []
         self.health = Health()
         self.pause_s = profile.limits.pause_ms / 1000
+        self.patience_s = None if profile.watchdog is None else timeout_s or profile.watchdog.timeout_s
         self.polling = Polling(profile, self.unit, bindings)
         readable = frozenset(address for poll in self.polling.polls for _, address in poll.words)
         self.writing = Writing(profile, self.unit, bindings, readable)
@@ -85,6 +86,11 @@ class Conversation:
         self._probe_at = 0
         self._reported: set[str] = set()
         self.quiet = False                  # there is no use in asking before something happens again
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """What the device is known to be read with."""
+        return tuple(poll.request for poll in self.polling.polls)
 
     @property
     def urgent(self) -> bool:

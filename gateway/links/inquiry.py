@@ -1,6 +1,6 @@
-"""Questions to a Modbus TCP device at commissioning: one at a time, each checked as strictly as the plant's own, none repeated.
+"""Questions to a Modbus device at commissioning: one at a time, each checked as strictly as the plant's own, none repeated.
 
-    async with Inquiry("127.0.0.1", 15011) as device:
+    async with Inquiry(Socket("127.0.0.1", 15011)) as device:
         reply = await device.ask(Read(4, 4, 106, 2))
         ranges = await device.map(4, 4, 0, 200)
         names = await device.identify(4)
@@ -18,7 +18,9 @@ from pymodbus.pdu.mei_message import ReadDeviceInformationRequest, ReadDeviceInf
 
 from devices.exchange import Read, Reply, Write
 from gateway.links import transport
-from gateway.links.transport import LARGEST_LENGTH, frame_of, reply_of
+from gateway.links.quiet import Bus
+from gateway.links.transport import Wire, frame_of, reply_of
+from gateway.links.ways import Way
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 SILENT = (10, 11)                               # a gateway's word for a unit that does not answer
@@ -26,22 +28,28 @@ BASIC, REGULAR = 1, 2                           # levels of identification
 
 
 class Inquiry:
-    """One connection. ``timeout_s``: of each question."""
+    """One connection over a way south. ``timeout_s``: of each question; ``gap_s``: the silence of a serial bus, None elsewhere.
 
-    def __init__(self, host: str, port: int = 502, timeout_s: float = 1.0) -> None:
-        self.host, self.port, self.timeout_s = host, port, timeout_s
+    On a bus a question without an answer is followed by quiet, so that a late answer meets no other question.
+    """
+
+    def __init__(self, way: Way, timeout_s: float = 1.0, gap_s: float | None = None) -> None:
+        self.way, self.timeout_s = way, timeout_s
         self.asked = 0
-        self._transaction = 0
-        self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter
+        self.answer_s = 0.0                     # how long the last answer took
+        self._bus = None if gap_s is None else Bus(timeout_s, gap_s)
+        self._transaction = self._unit = 0
+        self._wire: Wire
+        self._answer: asyncio.Future[bytes] | None = None
+        self._gone = ""
 
     async def __aenter__(self) -> Inquiry:
         async with asyncio.timeout(max(self.timeout_s, 3.0)):
-            self._reader, self._writer = await asyncio.open_connection(self.host, self.port)
+            self._wire = await self.way.open(self)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._writer.close()
+        self._wire.abort("done")
 
     async def ask(self, request: Read | Write) -> Reply:
         """One request; what went wrong is in the reply. Raises ConnectionError when the connection is gone."""
@@ -52,22 +60,45 @@ class Inquiry:
     async def _exchange(self, unit: int, frame: bytes) -> bytes | None:
         """Function and data of the answer to a frame; None when none came in time. Strangers' answers are thrown away."""
         self.asked += 1
+        loop, bus = asyncio.get_running_loop(), self._bus
+        if bus is not None:
+            await asyncio.sleep(max(bus.ready_at - loop.time(), 0.0))
+        if self._gone:
+            raise ConnectionError(self._gone)
         self._transaction = self._transaction % 0xFFFF + 1
-        self._writer.write(self._transaction.to_bytes(2, "big") + frame[2:])
+        self._unit, self._answer = unit, loop.create_future()
+        sent_at = loop.time()
+        self._wire.write(self._transaction.to_bytes(2, "big") + frame[2:])
         try:
             async with asyncio.timeout(self.timeout_s):
-                while True:
-                    head = await self._reader.readexactly(7)
-                    length = int.from_bytes(head[4:6], "big")
-                    if head[2:4] != b"\0\0" or not 2 <= length <= LARGEST_LENGTH:
-                        raise ConnectionError(f"no Modbus TCP header: {head.hex(' ')}")
-                    pdu = await self._reader.readexactly(length - 1)
-                    if int.from_bytes(head[:2], "big") == self._transaction and head[6] == unit:
-                        return pdu
+                answer = await self._answer
+                self.answer_s = loop.time() - sent_at
+                return answer
         except TimeoutError:
+            self._answer = None
+            if bus is not None:
+                bus.ready_at = loop.time() + bus.quiet_s
             return None
-        except asyncio.IncompleteReadError:
-            raise ConnectionError("closed by the device") from None
+
+    # --- what its wire tells -------------------------------------------------------------------------------------------
+    def received(self, transaction: int, unit: int, pdu: bytes) -> None:
+        """One whole frame: the answer that is waited for, or nobody's."""
+        if self._answer is not None and not self._answer.done() and (transaction, unit) == (self._transaction, self._unit):
+            self._answer.set_result(pdu)
+
+    def settled(self) -> None:
+        """What came in has been looked at."""
+        if self._bus is not None:
+            self._bus.heard(asyncio.get_running_loop().time())
+
+    def garbage(self, what: str) -> None:
+        """The wire closes itself and says why."""
+
+    def disconnected(self, why: str) -> None:
+        """The connection is gone, and with it the question that is out."""
+        self._gone = why
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ConnectionError(why))
 
     async def identify(self, unit: int) -> dict[int, str] | None:
         """What a device says of itself (function 43/14): object id -> text; None when it does not know the question.

@@ -1,6 +1,6 @@
-"""A Modbus TCP link: one socket, the conversations of the units behind it, one request in flight.
+"""A Modbus link: one wire, the conversations of the units behind it, one request in flight (or a window of them).
 
-    >>> link = ModbusTcpLink("GW-101", "127.0.0.1", 15011, 0.5, conversations, clock=clock, rng=random.Random(1))
+    >>> link = ModbusLink("GW-101", Socket("127.0.0.1", 15011), 0.5, conversations, clock=clock, rng=random.Random(1))
     >>> task = asyncio.create_task(link.run())            # connects, supervises and reconnects until it is cancelled
     >>> link.poke()                                       # the scan says that something may be due
     >>> await link.drain()                                # lockstep: nothing is due or in flight any more
@@ -24,6 +24,7 @@ from devices.exchange import Read, Reply, Write
 from gateway.control.conversation import Health
 from gateway.control.image import Now
 from gateway.links.transport import Wire, frame_of, reply_of
+from gateway.links.ways import Way
 
 CONNECT_S = 3.0
 BACKOFF_S = (0.1, 4.0)          # first delay and cap: with the scan that then asks, a device is Good 5 s after its return
@@ -35,14 +36,19 @@ _SMOOTHING = 1 / 16
 
 class Talker(Protocol):
     """What a link needs of a conversation. ``pause_s``: wall time the device wants between two requests; ``quiet``: it has
-    nothing to ask until something happens to it.
+    nothing to ask until something happens to it; ``patience_s``: of its watchdog, if it has one; ``reads``: what it asks for.
     """
 
     health: Health
     pause_s: float
     read_only: bool
     quiet: bool
+    unit: int
+    events: list[tuple[str, str]]
+    patience_s: float | None
 
+    @property
+    def reads(self) -> tuple[Read, ...]: ...
     @property
     def state(self) -> str: ...
     @property
@@ -65,6 +71,9 @@ class Tally(msgspec.Struct):
     strange: int = 0            # right transaction, wrong unit
     malformed: int = 0
     garbage: int = 0
+    garbled: int = 0            # on a bus: answers with a wrong CRC
+    noise: int = 0              # bytes that were part of no frame
+    canaries: int = 0           # reads that went before a request
 
 
 class Flight(msgspec.Struct, gc=False):
@@ -76,8 +85,10 @@ class Flight(msgspec.Struct, gc=False):
     sent_at: float
 
 
-class ModbusTcpLink:
+class ModbusLink:
     """See the module. ``timeout_s``: of one request, ``connect_s``: of one attempt to connect; ``read_only``: no write goes out.
+
+    ``backoff_s``: first delay and cap before the way is tried again.
 
     ``window``: requests that the other end queues (1 unless its maker says more). A device never has more than one in
     flight: the window serves the units behind a gateway.
@@ -85,14 +96,14 @@ class ModbusTcpLink:
 
     __slots__ = (
         "_after", "_alarm", "_backoff", "_clock", "_drained", "_flights", "_frames", "_gone", "_heard", "_heard_at",
-        "_loop", "_now", "_overdue", "_paused", "_rings", "_rng", "_silence", "_silent", "_transaction", "_turn",
-        "_wire", "connect_s", "conversations", "host", "name", "port", "read_only", "tally", "timeout_s", "window",
+        "_loop", "_now", "_overdue", "_paused", "_rings", "_rng", "_silence", "_silent", "_silent_units", "_transaction", "_turn",
+        "_wire", "backoff_s", "connect_s", "conversations", "name", "read_only", "tally", "timeout_s", "way", "window",
     )  # fmt: skip
 
-    def __init__(self, name: str, host: str, port: int, timeout_s: float, conversations: Sequence[Talker], *,
+    def __init__(self, name: str, way: Way, timeout_s: float, conversations: Sequence[Talker], *,
                  clock: Callable[[], Now], rng: random.Random, read_only: bool = False, connect_s: float = CONNECT_S,
-                 window: int = 1) -> None:
-        self.name, self.host, self.port, self.timeout_s = name, host, port, timeout_s
+                 window: int = 1, backoff_s: tuple[float, float] = BACKOFF_S) -> None:
+        self.name, self.way, self.timeout_s = name, way, timeout_s
         self.conversations, self.read_only, self.connect_s = tuple(conversations), read_only, connect_s
         self.tally = Tally()
         self._clock, self._rng = clock, rng
@@ -115,7 +126,9 @@ class ModbusTcpLink:
         all_of = self.conversations
         self._rings = [all_of[k:] + all_of[:k] for k in range(len(all_of))] or [()]
         self._after = {id(each): (k + 1) % len(all_of) for k, each in enumerate(all_of)}
-        self._backoff = BACKOFF_S[0]
+        self._silent_units = min(SILENT_UNITS, len(self.conversations))
+        self.backoff_s = backoff_s
+        self._backoff = backoff_s[0]
         for conversation in self.conversations:
             conversation.read_only = conversation.read_only or read_only
 
@@ -164,7 +177,12 @@ class ModbusTcpLink:
             self._fill(frames, ring, now)
         if frames and self._wire is not None:
             self._wire.write(frames[0] if len(frames) == 1 else b"".join(frames))
-        elif not self._flights and self._drained:
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Nothing is asked now: who waits for that is told, unless something is still out."""
+        if not self._flights and self._drained:
             self._release()
 
     def _fill(self, frames: list[bytes], ring: Sequence[Talker], now: int) -> None:
@@ -197,6 +215,10 @@ class ModbusTcpLink:
                 frame = self._frames[request] = frame_of(request)
         else:
             frame = frame_of(request)
+        return self._launch(conversation, request, frame, sent_at)
+
+    def _launch(self, conversation: Talker, request: Read | Write, frame: bytes, sent_at: float) -> bytes:
+        """A request is in flight from now on; its frame with a transaction of its own."""
         self._transaction = transaction = self._transaction % 0xFFFF + 1
         self._flights[transaction] = Flight(conversation, request, frame, sent_at)
         if self._alarm is None:
@@ -219,15 +241,19 @@ class ModbusTcpLink:
         health.answer_s += (self._heard_at - flight.sent_at - health.answer_s) * _SMOOTHING
         reply = reply_of(flight.request, flight.frame, pdu)
         if reply.failure is None:
-            if self._silence:
-                self._silence = 0
-                self._silent.clear()
-            self._backoff = BACKOFF_S[0]
+            self._answers()
         else:
             self.tally.malformed += 1
         conversation.absorb(reply, self._now)
         if conversation.pause_s > 0 and self._wire is not None and self._paused is None:
             self._paused = self._loop.call_later(conversation.pause_s, self._resume)
+
+    def _answers(self) -> None:
+        """Somebody answers: the way is not at fault."""
+        if self._silence:
+            self._silence = 0
+            self._silent.clear()
+        self._backoff = self.backoff_s[0]
 
     def settled(self) -> None:
         """All frames of a segment have been taken in: go on with what is due."""
@@ -280,7 +306,7 @@ class ModbusTcpLink:
         wire = self._wire
         if wire is not None and wire.partial:
             wire.abort("a frame broke off")
-        elif wire is not None and self._silence >= 2 and len(self._silent) >= min(SILENT_UNITS, len(self.conversations)):
+        elif wire is not None and self._silence >= 2 and len(self._silent) >= self._silent_units:
             wire.abort(f"{self._silence} requests in a row without an answer")
         elif wire is not None and conversation.pause_s > 0 and self._paused is None:
             self._paused = self._loop.call_later(conversation.pause_s, self._resume)
@@ -294,7 +320,7 @@ class ModbusTcpLink:
         self._gone = loop.create_future()
         try:
             async with asyncio.timeout(self.connect_s):
-                _, wire = await loop.create_connection(lambda: Wire(self), self.host, self.port)
+                wire = await self.way.open(self)
         except (OSError, TimeoutError) as why:
             return self._unreached(str(why) or "no answer to the connection request")
         if not wire.open:
@@ -315,7 +341,7 @@ class ModbusTcpLink:
     def _unreached(self, why: str) -> bool:
         self.tally.failures += 1
         if self.tally.failures == TRIES_BEFORE_LOST:
-            self._lose(f"{self.name} {self.host}:{self.port}: {why}")
+            self._lose(f"{self.name} {self.way.place}: {why}")
         return False
 
     def garbage(self, what: str) -> None:
@@ -328,7 +354,7 @@ class ModbusTcpLink:
             return
         self._wire = None
         self.tally.losses += 1
-        self._lose(f"{self.name} {self.host}:{self.port}: {why}")
+        self._lose(f"{self.name} {self.way.place}: {why}")
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(why)
 
@@ -355,5 +381,5 @@ class ModbusTcpLink:
     def _next_delay(self) -> float:
         """Doubling with jitter up to the cap; it starts afresh only when a device has answered, not when one has accepted."""
         delay = self._backoff * (0.5 + 0.5 * self._rng.random())
-        self._backoff = min(2 * self._backoff, BACKOFF_S[1])
+        self._backoff = min(2 * self._backoff, self.backoff_s[1])
         return delay

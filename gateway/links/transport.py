@@ -158,6 +158,8 @@ class Wire(asyncio.BufferedProtocol):
 
     def eof_received(self) -> None:
         self._why = "closed by the device"
+        if self._transport is not None and self._transport.get_extra_info("ssl_object") is not None and not any(self._buffer[:8]):
+            self._why += " before it said anything: it may refuse our certificate"       # since TLS 1.3 it judges it after we are connected
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

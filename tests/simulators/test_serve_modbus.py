@@ -12,7 +12,8 @@ from pymodbus.client import AsyncModbusTcpClient
 
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.image import SECOND, Image, Now
-from gateway.links.modbus import ModbusTcpLink
+from gateway.links.modbus import ModbusLink
+from gateway.links.ways import Socket
 from simulators.bank import Bank
 from simulators.serve_modbus import ModbusServers
 from tests.simulators.test_bank import PROFILE
@@ -78,7 +79,8 @@ async def test_plant_time_feeds_the_watchdog(served: Served):
 
 async def test_a_silent_device_and_a_slow_one(served: Served):
     device = Conversation("D", PROFILE, Image(["far"], [SECOND]), [Binding(point="far", tag=0)])
-    link = ModbusTcpLink("L", "127.0.0.1", served.port, 0.05, [device], clock=lambda: Now(served.now, served.now), rng=random.Random(1))
+    way = Socket("127.0.0.1", served.port)
+    link = ModbusLink("L", way, 0.05, [device], clock=lambda: Now(served.now, served.now), rng=random.Random(1))
     task = asyncio.create_task(link.run())
     try:
         served.banks[1].delay_s = 0.01

@@ -8,6 +8,7 @@ from gateway.config.checks import (
     derived,
     devices,
     instruments,
+    links,
     loops,
     lots,
     matrix,
@@ -23,7 +24,7 @@ from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 
 Check = Callable[[Draft], Iterator[Fault]]
-ROOMS = (site, instruments, devices, tags, outputs, derived, units, loops, matrix, recipes, sharing, lots, simulation)
+ROOMS = (site, instruments, links, devices, tags, outputs, derived, units, loops, matrix, recipes, sharing, lots, simulation)
 CHECKS: tuple[Check, ...] = tuple(check for room in ROOMS for check in room.CHECKS)
 
 

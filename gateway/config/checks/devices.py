@@ -7,17 +7,7 @@ from collections.abc import Iterator
 from devices.profile import Access, Profile
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
-
-KIND = {"modbus_tcp": "modbus", "opcua": "opcua"}
-
-
-def links_differ(draft: Draft) -> Iterator[Fault]:
-    """Two owners of one socket swap answers of serial units."""
-    seen: dict[tuple[str, int], str] = {}
-    for name, link in draft.links.items():
-        first = seen.setdefault((link.host, link.port), name)
-        if first != name:
-            yield draft.fault(("links", name, "port"), f"{link.host}:{link.port} is already link {first}")
+from gateway.config.models import Link
 
 
 def links_carry_devices(draft: Draft) -> Iterator[Fault]:
@@ -41,10 +31,14 @@ def devices_on_links(draft: Draft) -> Iterator[Fault]:
                 yield draft.unknown(("devices", name, "profile"), device.profile, draft.profiles, "profile")
             continue
         link = draft.links.get(device.link)
-        if link is not None and KIND[link.kind] != profile.protocol:
+        if link is not None and _spoken(link) != profile.protocol:
             yield draft.fault(
-                ("devices", name, "link"), f"{device.link} speaks {KIND[link.kind]}, {profile.name} speaks {profile.protocol}"
+                ("devices", name, "link"), f"{device.link} speaks {_spoken(link)}, {profile.name} speaks {profile.protocol}"
             )
+
+
+def _spoken(link: Link) -> str:
+    return link.kind.partition("_")[0]
 
 
 def unit_ids(draft: Draft) -> Iterator[Fault]:
@@ -120,4 +114,4 @@ def devices_have_tags(draft: Draft) -> Iterator[Fault]:
             yield draft.fault(("devices", name), "no tag uses this device")
 
 
-CHECKS = (links_differ, links_carry_devices, devices_on_links, unit_ids, watchdogs, watchdog_is_fed, one_late_answer, devices_have_tags)
+CHECKS = (links_carry_devices, devices_on_links, unit_ids, watchdogs, watchdog_is_fed, one_late_answer, devices_have_tags)

@@ -420,6 +420,33 @@ MATRIX = [
     Mistake("alarms.yaml", "  reagent_low:", "  reagent_lo:", "dosing_pump P-121 needs a row 'reagent_low'", "alarms:"),
 ]
 
+GW_200 = "GW-200: {kind: modbus_tcp, port: 15040, window: 16, timeout_ms: 250"
+GW_100 = "GW-100: {kind: modbus_tcp, port: 15030, window: 16, timeout_ms: 250"
+SERIAL = 'GW-200: {kind: modbus_rtu, path: "/dev/ttyUSB0"'
+SECURE = 'GW-200: {kind: modbus_tls, ca: "/e/ca.pem", certificate: "/e/gw.pem", key: "/e/gw.key"'
+LINKS = [
+    Mistake("devices.yaml", GW_200, "GW-200: {kind: modbus_tcp", "modbus_tcp needs port"),
+    Mistake("devices.yaml", GW_200, "GW-200: {kind: modbus_rtu", "modbus_rtu needs path"),
+    Mistake("devices.yaml", GW_200, "GW-200: {kind: modbus_rtu_tcp", "modbus_rtu_tcp needs port"),
+    Mistake("devices.yaml", GW_200, "GW-200: {kind: modbus_tls, ca: /e/ca.pem", "modbus_tls needs certificate, key"),
+    Mistake("devices.yaml", GW_200, SERIAL + ", port: 15040", "a serial port has neither host nor port"),
+    Mistake("devices.yaml", GW_200, SERIAL + ", window: 16", "window means nothing to modbus_rtu, only to modbus_tcp and modbus_tls"),
+    Mistake("devices.yaml", GW_200, SERIAL + ", ca: /e/ca.pem", "ca means nothing to modbus_rtu"),
+    Mistake("devices.yaml", GW_200, SERIAL + ", baud: 9800", "9800, allowed: 300, 600, 1200"),
+    Mistake("devices.yaml", GW_200, SERIAL + ", parity: mark", "'mark', allowed: none, even, odd"),
+    Mistake("devices.yaml", GW_200, "GW-200: {kind: modbus_tcp, port: 15040, baud: 9600", "baud means nothing to modbus_tcp"),
+    Mistake("devices.yaml", GW_200, "GW-200: {kind: modbus_rtu, path: ttyUSB0", "'ttyUSB0' depends on where the program is started"),
+    Mistake("devices.yaml", GW_200, SECURE.replace("/e/gw.key", "gw.key"), "'gw.key' depends on where the program is started"),
+    Mistake("devices.yaml", GW_200, SECURE + ", port: 15030", "127.0.0.1:15030 is already link GW-100"),
+    Mistake(
+        "devices.yaml",
+        GW_100,
+        "GW-100: {kind: modbus_rtu_tcp, port: 15030, timeout_ms: 330",
+        "the watchdog of M-100 (2 s, fed every 1 s, one turn of the bus takes",
+    ),
+    Mistake("devices.yaml", GW_200, SERIAL + ", baud: 300, timeout_ms: 500", "bytes takes 825 ms at 300 baud"),
+]
+
 SEL, METAL = "recipes/LEACH-NDFEB-SEL.yaml", "recipes/LEACH-NDFEB-METAL.yaml"
 RECIPES = [
     Mistake(SEL, "phase: BLOW", "phase: BLOWN", "unknown phase 'BLOWN'"),
@@ -582,7 +609,7 @@ SIMULATION = [
     ),
 ]
 
-EVERY = [*SITE, *DEVICES, *TAGS, *OUTPUTS, *DERIVED, *UNITS, *LOOPS, *MATRIX, *RECIPES, *LOTS, *SIMULATION]
+EVERY = [*SITE, *DEVICES, *LINKS, *TAGS, *OUTPUTS, *DERIVED, *UNITS, *LOOPS, *MATRIX, *RECIPES, *LOTS, *SIMULATION]
 
 
 def _line(text: str, mark: str) -> int:

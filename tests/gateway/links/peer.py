@@ -12,7 +12,8 @@ from types import TracebackType
 from devices.profile import Access, Kind, Limits, Point, Profile, Table, Verified
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.image import SECOND, Image, Now
-from gateway.links.modbus import ModbusTcpLink
+from gateway.links.modbus import ModbusLink
+from gateway.links.ways import Socket
 from simulators.bank import Bank
 
 PATIENCE_S = 5.0
@@ -127,7 +128,7 @@ class Rig:
         self.peer, self.listen, self.at = Peer(), listen, SECOND
         self.devices = [Listening(k + 1) for k in range(units)]
         self.device = self.devices[0]
-        self._make = lambda port: ModbusTcpLink("GW", "127.0.0.1", port, timeout_s, self.devices, clock=self.now,
+        self._make = lambda port: ModbusLink("GW", Socket("127.0.0.1", port), timeout_s, self.devices, clock=self.now,
                                                 rng=random.Random(1), **options)  # type: ignore[arg-type]
 
     def now(self) -> Now:

@@ -25,6 +25,7 @@ from gateway.config.instrument import Instrument, as_yaml, profile_of
 from gateway.config.shape import plain
 from gateway.config.yaml_source import parse
 from gateway.links.inquiry import Inquiry
+from gateway.links.ways import Socket
 from simulators.bank import Bank
 from simulators.serve_modbus import ModbusServers
 
@@ -43,7 +44,7 @@ async def radar() -> AsyncIterator[tuple[Bank, Inquiry]]:
         port = free.getsockname()[1]
     servers = ModbusServers({port: {4: bank, 20: pump}}, lambda: 0)
     await servers.start()
-    async with Inquiry("127.0.0.1", port, 0.3) as device:
+    async with Inquiry(Socket("127.0.0.1", port), 0.3) as device:
         yield bank, device
     await servers.stop()
 
@@ -111,7 +112,7 @@ async def peer(script: Script) -> AsyncIterator[Inquiry]:
             await writer.wait_closed()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with Inquiry("127.0.0.1", server.sockets[0].getsockname()[1], 0.1) as device:
+    async with Inquiry(Socket("127.0.0.1", server.sockets[0].getsockname()[1]), 0.1) as device:
         yield device
     server.close()
     await asyncio.gather(*[task for task in served if task is not None])
@@ -196,8 +197,10 @@ def test_registers_are_shown_as_numbers_text_and_likely_floats():
     ]
 
 
-@pytest.mark.parametrize(("text", "target"), [("10.0.0.5/7", Target("10.0.0.5", 502, 7)), ("gw:15011/1", Target("gw", 15011, 1)),
-                                              ("LC-102", Target("127.0.0.1", 15012, 4))])  # fmt: skip
+@pytest.mark.parametrize(("text", "target"), [
+    ("10.0.0.5/7", Target(Socket("10.0.0.5", 502), 7)), ("gw:15011/1", Target(Socket("gw", 15011), 1)),
+    ("LC-102", Target(Socket("127.0.0.1", 15012), 4)),
+])  # fmt: skip
 def test_a_target_is_an_address_or_a_device_of_the_configuration(text: str, target: Target):
     assert target_of(text, None) == target
 

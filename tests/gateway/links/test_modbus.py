@@ -21,8 +21,9 @@ from devices.quality import (
     is_bad,
 )
 from gateway.control.image import SECOND, Now
-from gateway.links.modbus import BACKOFF_S, ModbusTcpLink
+from gateway.links.modbus import BACKOFF_S, ModbusLink
 from gateway.links.transport import Wire
+from gateway.links.ways import Socket
 from simulators.serve_modbus import ModbusServers
 from tests.gateway.links.peer import COUNT, LEVEL, PATIENCE_S, RATE, SETPOINT, VALVE, Asked, Listening, Rig, bank_of, frame
 
@@ -158,7 +159,7 @@ async def test_a_connection_request_into_the_void_ends_by_its_own_timeout():
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
         device = Listening(1)
-        link = ModbusTcpLink("GW", "127.0.0.1", full.getsockname()[1], 0.1, [device], clock=lambda: Now(0, 0), rng=random.Random(1),
+        link = ModbusLink("GW", Socket("127.0.0.1", full.getsockname()[1]), 0.1, [device], clock=lambda: Now(0, 0), rng=random.Random(1),
                              connect_s=0.1)
         task = asyncio.create_task(link.run())
         async with asyncio.timeout(PATIENCE_S):
@@ -188,7 +189,7 @@ async def test_a_peer_that_accepts_and_closes_is_tried_less_and_less_and_reporte
 
 @pytest.mark.fault("M29")
 def test_back_off_doubles_with_jitter_up_to_its_cap():
-    link = ModbusTcpLink("GW", "h", 1, 1.0, [], clock=lambda: Now(0, 0), rng=random.Random(1))
+    link = ModbusLink("GW", Socket("h", 1), 1.0, [], clock=lambda: Now(0, 0), rng=random.Random(1))
     delays = [link._next_delay() for _ in range(12)]
     assert delays[0] <= BACKOFF_S[0]
     assert all(0.5 * min(0.1 * 2**k, BACKOFF_S[1]) <= delay <= min(0.1 * 2**k, BACKOFF_S[1]) for k, delay in enumerate(delays))
@@ -204,7 +205,7 @@ async def test_fifty_devices_return_together_and_all_become_good():
     servers = ModbusServers({port: banks}, lambda: 0)
     await servers.start()
     devices = [Listening(unit) for unit in banks]
-    links = [ModbusTcpLink(d.device, "127.0.0.1", port, 1.0, [d], clock=lambda: Now(0, 0), rng=random.Random(d.unit)) for d in devices]
+    links = [ModbusLink(d.device, Socket("127.0.0.1", port), 1.0, [d], clock=lambda: Now(0, 0), rng=random.Random(d.unit)) for d in devices]
     tasks = [asyncio.create_task(link.run()) for link in links]
 
     async def all_of(event: str) -> None:
@@ -521,7 +522,7 @@ def test_thousands_of_answers_at_random_times_never_reach_the_wrong_request():
     rng, loop = random.Random(11), HandLoop()
     plant = [SECOND]
     devices = [Listening(unit) for unit in (1, 2, 3)]
-    link = ModbusTcpLink("GW", "h", 1, 1.0, devices, clock=lambda: Now(plant[0], plant[0]), rng=rng)
+    link = ModbusLink("GW", Socket("h", 1), 1.0, devices, clock=lambda: Now(plant[0], plant[0]), rng=rng)
     late = answered = 0
     owner: dict[int, int] = {}
     for _ in range(3000):

@@ -12,7 +12,8 @@ from typing import TypeVar
 from devices.exchange import Reply
 from devices.quality import is_good
 from gateway.control.image import SECOND, Now
-from gateway.links.modbus import ModbusTcpLink
+from gateway.links.modbus import ModbusLink
+from gateway.links.ways import Socket
 from gateway.ticker import Clock
 from simulators.serve_modbus import ModbusServers
 from simulators.wire import Network, run
@@ -78,7 +79,7 @@ class Wired:
         self.devices = [Watched(unit, self.seconds) for unit in self.banks]
         self.device, self.bank = self.devices[0], self.banks[1]
         self.clock = Clock()
-        self.link = ModbusTcpLink("GW", "127.0.0.1", port, timeout_s, self.devices, clock=self.clock.now, rng=random.Random(seed),
+        self.link = ModbusLink("GW", Socket("127.0.0.1", port), timeout_s, self.devices, clock=self.clock.now, rng=random.Random(seed),
                                   window=window)
 
     def _note(self, data: bytes) -> bytes:

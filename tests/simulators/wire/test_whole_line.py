@@ -125,7 +125,7 @@ def test_in_bad_weather_on_every_cable_the_process_lives_and_all_is_good_within_
 ):
     async def main(net: Network) -> tuple[set[str], set[str], set[str], int]:
         rng = random.Random(seed)
-        cables = [net.cable(port) for port in sorted({link.port for link in config.links.values()})]
+        cables = [net.cable(port) for port in sorted({link.tcp_port for link in config.links.values()})]
         async with plant_of(net, config, tmp_path) as runtime:
             await net.lapse(40)
             before, worst = measured(runtime), set[str]()
