@@ -210,6 +210,7 @@ def _commission(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     write.add_argument("--order", default="ABCD", choices=["ABCD", "CDAB", "BADC", "DCBA"])
     write.add_argument("--multiple", action="store_true", help="function 16 also for one register")
     write.add_argument("--yes", action="store_true", help="really send it")
+    _data(write)
     found.add_argument("last", type=int, metavar="LAST")
     found.add_argument("--draft", metavar="NAME", help="print an instrument file to begin from")
     probe = commands.add_parser("probe", help="commissioning: prove every point of a device's profile against the device itself")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import socket
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -16,6 +18,7 @@ from devices.exchange import Read, Reply, Write
 from devices.profile import Kind, Limits, Point, Profile, Table, Verified, WordOrder
 from devices.sighting import plausible, readings
 from gateway.commands.look import config_of
+from gateway.commands.plant import SOCKET
 from gateway.config.instrument import as_yaml
 from gateway.links.inquiry import Inquiry
 from gateway.links.quiet import gap_s
@@ -54,14 +57,23 @@ def target_of(text: str, config: Path | None) -> Target:
         if not (unit.isdigit() and 0 < int(unit) <= 255):
             raise Wrong(f"{text}: unit {unit!r} is not 1..255")
         return Target(Socket(host, port), int(unit))
+    known = targets_of(config)
+    if text not in known:
+        raise Wrong(f"{text!r} is neither HOST[:PORT]/UNIT nor a Modbus device of the configuration")
+    return known[text]
+
+
+def targets_of(config: Path | None) -> dict[str, Target]:
+    """Every Modbus device of the configuration. Raises Wrong where that has faults, which have been told."""
     known = config_of(config)
     if known is None:
-        raise Wrong("")                         # every fault has been told
-    device = known.devices.get(text)
-    link = None if device is None else known.links[device.link]
-    if device is None or link is None or device.unit_id is None:
-        raise Wrong(f"{text!r} is neither HOST[:PORT]/UNIT nor a Modbus device of the configuration")
-    return Target(way_of(link), device.unit_id, gap_s(link.baud) if link.bus else None)
+        raise Wrong("")
+    found: dict[str, Target] = {}
+    for name, device in known.devices.items():
+        link = known.links[device.link]
+        if device.unit_id is not None:
+            found[name] = Target(way_of(link), device.unit_id, gap_s(link.baud) if link.bus else None)
+    return found
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -179,6 +191,7 @@ async def _write(given: argparse.Namespace) -> int:
     if not given.yes:
         print("dry run: nothing was sent; --yes sends it")
         return 0
+    _not_the_plants(given, target)
     back = Read(target.unit, FUNCTIONS[given.table], given.first, len(request.values))
     async with target.inquiry(_seconds(given)) as device:
         before, reply = await device.ask(back), await device.ask(request)
@@ -190,6 +203,20 @@ async def _write(given: argparse.Namespace) -> int:
     was, now = (each.payload.hex(" ") if each.ok else "not readable" for each in (before, after))
     print(f"was {was}, reads {now} now")
     return 0
+
+
+def _not_the_plants(given: argparse.Namespace, target: Target) -> None:
+    """A device of a plant that runs is written by the plant, which knows what may be: interlocks, owner, record. Raises Wrong."""
+    place = given.data / SOCKET
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as door:
+        try:
+            door.connect(str(place))
+        except OSError:
+            return                              # no plant process there
+    names = [name for name, each in targets_of(given.config).items() if str(each) == str(target)]
+    if names:
+        raise Wrong(f"{names[0]} belongs to the plant process at {place}, whose interlocks a write from here would pass by: "
+                    "command the output there (lagan output), or stop the process first")
 
 
 def _request(given: argparse.Namespace, target: Target) -> Write:
