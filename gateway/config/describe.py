@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.config.faults import Fault
-from gateway.config.models import Config, Loop, Unit
+from gateway.config.models import Config, Link, Loop, Unit
 
 EFFECT = "Changes in these files take effect when the plant process is next started."
 
@@ -67,6 +67,8 @@ def show_plant(config: Config, console: Console) -> None:
     console.print(f"[bold]{config.site.name}[/bold]  {config.site.description}", highlight=False)
     console.print(_units(config))
     console.print(_links(config))
+    if _open_links(config):
+        console.print(_open_links(config), style="bold yellow", highlight=False)
     console.print(_recipes(config))
     shown = ("tags", "derived", "outputs", "devices", "units", "loops", "interlocks", "alarms", "recipes", "lots")
     console.print("  ".join(f"{key} {numbers[key]}" for key in shown), highlight=False)
@@ -103,8 +105,22 @@ def _links(config: Config) -> Table:
             for key, device in config.devices.items()
             if device.link == name
         ]
-        table.add_row(name, f"{link.kind} {link.place}", "\n".join(devices))
+        table.add_row(name, f"{link.kind} {link.place}{_channel(link)}", "\n".join(devices))
     return table
+
+
+def _channel(link: Link) -> str:
+    """How an OPC UA link is secured, below its address."""
+    if link.kind != "opcua":
+        return ""
+    given = link.security
+    return "\nNOT SECURED (policy none)" if given.none else f"\n{given.policy}, {given.mode}"
+
+
+def _open_links(config: Config) -> str:
+    """The OPC UA links whose channel is open, as a sentence; empty when there is none."""
+    found = [f"{name} ({link.host})" for name, link in config.links.items() if link.kind == "opcua" and link.security.none]
+    return f"Not secured: OPC UA {', '.join(found)}. Whoever reaches the network there can read and write the device." if found else ""
 
 
 def _recipes(config: Config) -> Table:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from devices.profile import Profile
+from gateway.config.security import Security
 
 
 class Model(BaseModel):
@@ -68,6 +69,7 @@ class Link(Model):
     certificate: str | None = None              # of our own certificate with its chain,
     key: str | None = None                      # and of its key
     server_name: str | None = None              # what the server's certificate must say; default: host
+    security: Security = Security()             # of an OPC UA link
     description: str = ""
 
     @property

@@ -15,12 +15,12 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gateway.config import instrument, models
+from gateway.config import instrument, models, security
 from gateway.config.phases import BATCH_FIGURES, LOT_FIGURES, PHASES
 
 PAGES: tuple[tuple[str, str, tuple[type[BaseModel], ...]], ...] = (
     ("site.yaml", "site:", (models.Site, models.Scan)),
-    ("devices.yaml", "links: devices:", (models.Link, models.Device)),
+    ("devices.yaml", "links: devices:", (models.Link, security.Security, models.Device)),
     ("tags.yaml", "tags: derived:", (models.Tag, models.Output, models.Derived)),
     ("units.yaml", "units:", (models.Unit,)),
     ("loops.yaml", "loops:", (models.Loop, models.Limiter)),

@@ -14,6 +14,7 @@ from gateway.config.checks import (
     matrix,
     outputs,
     recipes,
+    security,
     sharing,
     simulation,
     site,
@@ -24,7 +25,7 @@ from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 
 Check = Callable[[Draft], Iterator[Fault]]
-ROOMS = (site, instruments, links, devices, tags, outputs, derived, units, loops, matrix, recipes, sharing, lots, simulation)
+ROOMS = (site, instruments, links, devices, security, tags, outputs, derived, units, loops, matrix, recipes, sharing, lots, simulation)
 CHECKS: tuple[Check, ...] = tuple(check for room in ROOMS for check in room.CHECKS)
 
 

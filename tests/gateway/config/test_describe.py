@@ -12,7 +12,7 @@ from devices.planner import plan
 from gateway.config.describe import EFFECT, show_faults, show_plant, summary
 from gateway.config.faults import Fault, Place
 from gateway.config.loading import load
-from gateway.config.models import Config
+from gateway.config.models import Config, Link
 from gateway.paths import belfast_config
 from simulators.physics.parameters import WorldParameters
 from simulators.physics.variables import table
@@ -28,6 +28,23 @@ def test_the_plant_fits_on_a_page_and_says_when_changes_take_effect(belfast: Con
     show_plant(belfast, Console(file=out, width=160))
     for word in ("R-101", "TIC-1011", "GW-300", "LEACH-NDFEB-METAL", "hydrogen", EFFECT):
         assert word in out.getvalue()
+
+
+def test_a_link_that_is_not_secured_is_said_to_be(belfast: Config):
+    out = io.StringIO()
+    show_plant(belfast, Console(file=out, width=160))
+    assert "NOT SECURED (policy none)" in out.getvalue()
+    assert "Not secured: OPC UA ICP (127.0.0.1)." in out.getvalue()
+
+
+def test_a_link_is_secured_unless_none_is_written(belfast: Config):
+    icp = belfast.links["ICP"]
+    silent = Link(kind="opcua", port=icp.port)
+    secured = belfast.model_copy(update={"links": {**belfast.links, "ICP": silent}})
+    out = io.StringIO()
+    show_plant(secured, Console(file=out, width=160))
+    assert "Aes256_Sha256_RsaPss, SignAndEncrypt" in out.getvalue()
+    assert "Not secured" not in out.getvalue()
 
 
 def test_every_fault_is_a_line_that_an_editor_can_open():
