@@ -89,6 +89,60 @@ def number(value: Any, codes: Mapping[str, int]) -> float | None:
     return None
 
 
+_INFO_BITS = 0x03FF
+_DATA_VALUE = 0x0400
+_OVERFLOW = 0x0080
+
+
+def overflowed(status: int) -> bool:
+    """Whether a status says that the queue of its monitored item ran over. Source: OPC 10000-4 7.39.1 (InfoType, Overflow)."""
+    return status & 0x0C00 == _DATA_VALUE and status & _OVERFLOW != 0
+
+
+def without_overflow(status: int) -> int:
+    """The status of the value itself: the overflow is the queue's."""
+    rest = status & ~_OVERFLOW
+    return rest if rest & _INFO_BITS else rest & ~_DATA_VALUE
+
+
+_WHOLE = {
+    "SByte": (-0x80, 0x7F), "Byte": (0, 0xFF), "Int16": (-0x8000, 0x7FFF), "UInt16": (0, 0xFFFF),
+    "Int32": (-0x8000_0000, 0x7FFF_FFFF), "UInt32": (0, 0xFFFF_FFFF),
+    "Int64": (-0x8000_0000_0000_0000, 0x7FFF_FFFF_FFFF_FFFF), "UInt64": (0, 0xFFFF_FFFF_FFFF_FFFF),
+}
+_LARGEST_FLOAT = 3.4028234663852886e38
+
+
+def fitted(value: Any, kind: str) -> Any:
+    """A scalar as the built-in type ``kind`` carries it.
+
+    >>> fitted(3.0, "UInt16"), fitted(1, "Boolean"), fitted(3, "Double")
+    (3, True, 3.0)
+
+    Raises: ValueError for what the type does not know (a text for a number, 2.5 for a whole one); OverflowError beyond its range.
+    """
+    if isinstance(value, str) or kind == "String":
+        if isinstance(value, str) and kind == "String":
+            return value
+        raise ValueError(f"{value!r} is no {kind}")
+    if not isinstance(value, bool | int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no finite number")
+    if kind == "Boolean":
+        if value not in (0, 1):
+            raise ValueError(f"{value!r} is neither true nor false")
+        return bool(value)
+    if kind in ("Double", "Float"):
+        if kind == "Float" and abs(value) > _LARGEST_FLOAT:
+            raise OverflowError(f"{value!r} is beyond a Float")
+        return float(value)
+    if kind not in _WHOLE or value != int(value):
+        raise ValueError(f"{value!r} is no {kind}")
+    low, high = _WHOLE[kind]
+    if not low <= value <= high:
+        raise OverflowError(f"{value!r} is outside {low}..{high} of {kind}")
+    return int(value)
+
+
 def argument_type(argument: str) -> tuple[str, str, bool]:
     """Name, type and whether an array, of a profile's method argument ``Name:Type`` or ``Name:Type[]``."""
     name, _, kind = argument.partition(":")

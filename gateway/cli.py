@@ -73,6 +73,7 @@ def _plant(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     sim.add_argument("--seed", type=int)
     sim.add_argument("--speed", type=float, default=0.0, help="with --lockstep: at most so many times real time (0: as fast as it goes)")
     sim.add_argument("--people", type=Path, help="Unix socket of the simulated people (tip a lot, set a fault)")
+    sim.add_argument("--pki", type=Path, default=Path("sim-pki"), help="certificates of a secured OPC UA server (default: sim-pki)")
     sim.add_argument("--lockstep", type=Path, help=argparse.SUPPRESS)
     sim.add_argument("--from", dest="snapshot", type=Path, metavar="FILE", help="go on from a saved line (a pickle: only your own)")
     sim.set_defaults(run="plant:sim")

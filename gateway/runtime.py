@@ -14,6 +14,7 @@ import platform
 import random
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from gateway.links.bus_link import BusLink
 from gateway.links.modbus import ModbusLink
 from gateway.links.opcua import OpcUaLink
 from gateway.links.quiet import gap_s
-from gateway.links.security import NONE
+from gateway.links.security import configured
 from gateway.links.ways import way_of
 from gateway.plant import Plant, deadbands
 from gateway.records.committer import Committer, ThreadCommitter
@@ -70,7 +71,7 @@ class Runtime:
         self.committer = committer(self.journal, self._durable)
         self.keeper = HistoryThread(self.history)
         self.recorder = Recorder(plant.image, self.history, deadbands(plant), self.keeper.deliver)
-        self.links = [self._link(name, lockstep) for name in plant.links]
+        self.links = [self._link(name, directory, lockstep) for name in plant.links]
         self.ticket = self.committer.committed()
         self.answers: list[tuple[int, Answer, asyncio.Future[Answer]]] = []
         self.asked: dict[int, asyncio.Future[Answer]] = {}
@@ -82,7 +83,7 @@ class Runtime:
         self._loop = asyncio.get_running_loop()
         self._tasks: list[asyncio.Task[None]] = []
 
-    def _link(self, name: str, lockstep: bool) -> Link:
+    def _link(self, name: str, directory: Path, lockstep: bool) -> Link:
         link, talks = self.plant.config.links[name], self.plant.links[name]
         timeout_s = max(link.timeout_ms / 1000, PATIENCE_S if lockstep else 0.0)
         if link.kind == "opcua":
@@ -93,7 +94,7 @@ class Runtime:
                 f"opc.tcp://{link.host}:{link.tcp_port}",
                 talk,
                 self.clock.now,
-                security=NONE,
+                security=configured(link.security, link.host, directory, datetime.fromtimestamp(self.clock.now().utc / SECOND, UTC)),
                 timeout_s=timeout_s,
                 polled=lockstep,
                 read_only=self.read_only,

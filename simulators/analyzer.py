@@ -144,6 +144,10 @@ class IcpDevice:
             self._show(name, value, 0)
         self._show_state("Idle", 0)
 
+    def utc(self, now: int) -> int:
+        """What the device's clock shows at ``now``, UTC ns."""
+        return self._utc + now
+
     # --- methods -------------------------------------------------------------------------------------------------
     def start_program(
         self, template: str, properties: Mapping[str, str], job: str, task: str, samples: Sequence[Mapping[str, str]], now: int

@@ -8,7 +8,8 @@
     await server.stop()
 
 Builds the few objects of the profile with the standard's browse names; nothing is writable, methods are the only way in.
-It is a simulator: no security policy, loopback only, small limits, no remote administrator; with ``users`` set, only they.
+It is a simulator: loopback only, small limits, no remote administrator; with ``users`` set, only they. Its channel is open
+unless it is told to demand a policy (``secured``): then it has a certificate of its own and takes only clients it trusts.
 
 Source: OPC 30500-1 v1.0.1 7.2 LADSDeviceType to 7.4 ProgramManagerType; OPC 10000-100 (DeviceSet).
 """
@@ -23,14 +24,22 @@ import functools
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from asyncua import Server, ua
 from asyncua.common.connection import TransportLimits
 from asyncua.common.manage_nodes import delete_nodes
 from asyncua.common.node import Node as ServerNode
 from asyncua.common.structures104 import new_struct, new_struct_field
+from asyncua.common.utils import ServiceError
+from asyncua.crypto.cert_gen import dump_private_key_as_pem, generate_private_key, generate_self_signed_app_certificate
 from asyncua.crypto.permission_rules import User, UserRole
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from devices.exchange import CallMethod
 from devices.instruments.icp_lads import PROFILE, VENDOR
@@ -41,6 +50,18 @@ from simulators.analyzer import IcpDevice
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMES = ("Started", "Stopped")
+URI = "urn:lagan:simulated-analyser"
+
+
+class Secured(msgspec.Struct, frozen=True):
+    """What the server demands: a policy and mode of the configuration. ``directory``: its certificates.
+
+    ``own.der`` and ``own.key`` (made when missing), ``trusted/``: clients that may come, ``rejected/``: clients that came and may not yet.
+    """
+
+    policy: str
+    mode: str
+    directory: Path
 
 
 class OpcUaServer:
@@ -58,9 +79,10 @@ class OpcUaServer:
         port: int = 15060,
         users: Mapping[str, str] | None = None,
         namespaces_before: Sequence[str] = (),
+        secured: Secured | None = None,
     ) -> None:
         self.device, self.url = device, f"opc.tcp://{host}:{port}"
-        self._now, self._users, self._before = now, users, tuple(namespaces_before)
+        self._now, self._users, self._before, self._secured, self._host = now, users, tuple(namespaces_before), secured, host
         self._server = Server(user_manager=_Users(users) if users is not None else None)
         self._uris: list[str] = []
         self._found: dict[tuple[tuple[int, str], ...], ServerNode] = {}
@@ -75,13 +97,18 @@ class OpcUaServer:
         await server.init()
         server.set_endpoint(self.url)
         server.set_server_name("lagan simulated analyser")
-        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        if self._secured is None:
+            server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        else:
+            await self._secure(self._secured)
         server.set_identity_tokens([ua.UserNameIdentityToken if self._users is not None else ua.AnonymousIdentityToken])
         server.allow_remote_admin(False)
         server.disable_clock()
         server.limits = TransportLimits(max_chunk_count=16, max_message_size=1 << 20)
         server.iserver.max_connections = 20
-        await server.set_application_uri("urn:lagan:simulated-analyser")
+        await server.set_application_uri(URI)
+        server.iserver.aspace.set_attribute_value_callback(
+            ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime), ua.AttributeIds.Value, lambda *_: self._clock())
         for uri in (*self._before, *PROFILE.namespaces.values()):
             await server.register_namespace(uri)
         self._uris = await server.get_namespace_array()
@@ -109,6 +136,33 @@ class OpcUaServer:
                 self._written[name] = shown
                 node, kind = self._shown[name]
                 await self._write(node, kind, *shown)
+
+    def _clock(self) -> ua.DataValue:
+        """The device's clock, which is the server's."""
+        return ua.DataValue(ua.Variant(_time(self.device.utc(self._now())), ua.VariantType.DateTime))
+
+    # --- security ------------------------------------------------------------------------------------------------
+    async def _secure(self, secured: Secured) -> None:
+        """Only this policy and mode, with a certificate of our own, for clients that are trusted."""
+        server, folder = self._server, secured.directory
+        for each in (folder, folder / "trusted", folder / "rejected"):
+            each.mkdir(parents=True, exist_ok=True)
+        if not (folder / "own.key").exists():
+            certificate, key = own_certificate(self._host)
+            (folder / "own.key").touch(0o600)
+            (folder / "own.key").write_bytes(key)
+            (folder / "own.der").write_bytes(certificate)
+        await server.load_certificate((folder / "own.der").read_bytes())
+        await server.load_private_key((folder / "own.key").read_bytes(), format="pem")
+        server.set_security_policy([ua.SecurityPolicyType[f"{secured.policy.replace('_', '')}_{secured.mode}"]])
+
+        async def known(certificate: x509.Certificate, _: ua.ApplicationDescription) -> None:
+            shown = certificate.public_bytes(Encoding.DER)
+            if shown not in [path.read_bytes() for path in (folder / "trusted").iterdir()]:
+                (folder / "rejected" / f"{certificate.serial_number:x}.der").write_bytes(shown)
+                raise ServiceError(ua.StatusCodes.BadCertificateUntrusted)
+
+        server.set_certificate_validator(known)
 
     # --- building ------------------------------------------------------------------------------------------------
     def _index(self, uri: str) -> int:
@@ -246,6 +300,15 @@ class OpcUaServer:
     async def _write(self, node: ua.NodeId, kind: ua.VariantType, value: Any, status: int, source_ns: int) -> None:
         data = ua.DataValue(ua.Variant(typed(value, kind), kind), StatusCode=ua.StatusCode(status), SourceTimestamp=_time(source_ns))
         await self._server.write_attribute_value(node, data)
+
+
+def own_certificate(host: str) -> tuple[bytes, bytes]:
+    """A self-signed certificate (DER) for a server on this host, and its key (PEM)."""
+    key = generate_private_key()
+    names = [x509.UniformResourceIdentifier(URI), x509.DNSName("localhost")]
+    names.append(x509.IPAddress(ip_address(host)) if host[:1].isdigit() else x509.DNSName(host))
+    made = generate_self_signed_app_certificate(key, "simulated analyser", {}, names, [ExtendedKeyUsageOID.SERVER_AUTH])
+    return made.public_bytes(Encoding.DER), dump_private_key_as_pem(key)
 
 
 class _Users:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import ssl
 import time
 from pathlib import Path
@@ -24,7 +25,7 @@ from simulators.bank import Bank
 from simulators.line import SECOND, Line
 from simulators.secured import server_context
 from simulators.serve_modbus import ModbusServers
-from simulators.serve_opcua import OpcUaServer
+from simulators.serve_opcua import OpcUaServer, Secured
 from simulators.serve_rtu import RtuServers
 from simulators.snapshot import restore
 
@@ -35,6 +36,7 @@ PUBLISH_NS = 5 * SECOND
 class Simulation:
     """Servers around one line. ``lockstep``: socket of the private clock, None to follow the wall clock.
 
+    ``pki``: certificates of the simulated OPC UA server, where the configuration has it secured.
     ``snapshot``: file of a saved line to go on from. Raises SnapshotRefused when it is of another plant.
     ``unserved``: links on a serial port of this machine, at whose other end nobody simulated can be.
     """
@@ -48,8 +50,9 @@ class Simulation:
         people: Path | None = None,
         speed: float = 0.0,
         snapshot: Path | None = None,
+        pki: Path = Path("sim-pki"),
     ) -> None:
-        self.config, self.lockstep, self.people, self.speed = config, lockstep, people, speed
+        self.config, self.lockstep, self.people, self.speed, self.pki = config, lockstep, people, speed, pki
         self.period_ns = round(config.site.scan.trip_s * SECOND)
         live = lockstep is None
         self.mono, self.utc = (time.monotonic_ns(), time.time_ns()) if live else (START_MONO, START_UTC)
@@ -88,7 +91,10 @@ class Simulation:
     def _opcua(self) -> OpcUaServer | None:
         for link in self.config.links.values():
             if link.kind == "opcua":
-                return OpcUaServer(self.line.icp, self._clock, host=link.host, port=link.tcp_port)
+                given = link.security
+                secured = None if given.none else Secured(given.policy, given.mode, self.pki)
+                users = {given.user: os.environ.get(given.password_env, "")} if given.user else None
+                return OpcUaServer(self.line.icp, self._clock, host=link.host, port=link.tcp_port, users=users, secured=secured)
         return None
 
     async def run(self) -> None:

@@ -79,7 +79,7 @@ def sim(given: argparse.Namespace) -> int:
     _log_to_stderr()
     try:
         simulation = Simulation(
-            config, seed=given.seed, lockstep=given.lockstep, people=given.people, speed=given.speed, snapshot=given.snapshot
+            config, seed=given.seed, lockstep=given.lockstep, people=given.people, speed=given.speed, snapshot=given.snapshot, pki=given.pki
         )
     except (OSError, ValueError) as error:
         print(f"lagan sim: {error}", file=sys.stderr)

@@ -4,7 +4,8 @@
     conversation.absorb(device.answer(request, now.mono), now)
 
 One request is in flight at a time. The bulk read is the truth and the proof of life: a link that subscribes hands its
-notifications to ``absorb`` too, which only makes changes arrive sooner. Pure: no asyncio, no clock.
+notifications to ``absorb`` too, which only makes changes arrive sooner, and a notification that is older than what was
+read changes nothing. What was written is read at once. Pure: no asyncio, no clock.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 
 from devices.exchange import CallMethod, ReadNodes, Reply, Request, WriteNode
 from devices.instruments.icp_lads import STATES
-from devices.opcua import BAD_NODE_ID_UNKNOWN, BAD_TYPE_MISMATCH, RESULT_SET, number
+from devices.opcua import BAD_NODE_ID_UNKNOWN, BAD_TYPE_MISMATCH, RESULT_SET, number, overflowed, without_overflow
 from devices.profile import Node, Profile
 from devices.quality import (
     BAD_CONFIGURATION_ERROR,
@@ -32,11 +33,15 @@ from devices.quality import (
 from gateway.control.conversation import Binding, Outcome
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.lads import Analyses, IcpDocument
+from gateway.control.reading import Reading
+from gateway.control.serving import Serving
 
 __all__ = ["IcpDocument", "OpcUaConversation"]
 
 POLL_NS = 5 * SECOND
 TIMEOUTS_LOST = 2
+BURST_NS = 60 * SECOND
+"""A queue that overflows again within this time is the same gap."""
 _JOB_NODES = ("device_state", "state", "active_run", "result_version")
 
 
@@ -79,10 +84,17 @@ class OpcUaConversation:
         self._flight: tuple[Request, int] | None = None
         self._writes: dict[int, _Pending] = {}
         self._sent: _Pending | None = None
-        self._tick = -1
-        self._at_once = True
+        self._reading = Reading(self.names, poll_ns, self._proof())
+        self._serving = Serving()
         self._silent = 0                    # timeouts in a row
-        self._unknown: tuple[str, ...] = ()
+        self._faulty: dict[str, int] = {}   # node -> why it has no value, told once
+        self._burst: dict[str, int] = {}    # node -> until when an overflow of its queue is told already
+
+    def _proof(self) -> dict[str, int]:
+        """Node -> period at which it is read at least: twice within the maximum age of its tags, no faster than they are scanned."""
+        age = self.image.max_age
+        return {name: min([self.poll_ns, *(max(age[each.tag] // 2, each.period_ns) for each in self._by_point.get(name, ()))])
+                for name in self.names}
 
     @property
     def documents(self) -> list[IcpDocument]:
@@ -115,16 +127,18 @@ class OpcUaConversation:
 
     def connected(self, now: int) -> None:
         """The link is there (again): everything is read at once."""
-        self._flight, self._at_once, self._silent, self._unknown = None, True, 0, ()
+        self._flight, self._silent = None, 0
+        self._faulty.clear()
+        self._reading.reset()
 
     def due(self, now: int) -> Request | None:
         """The next request, marked in flight: writes first, then the bulk read of this tick, then analyses; None if none."""
         if self._flight is not None:
             return None
         request: Request | None = self._next_write(now)
-        if request is None and (self._at_once or now // self.poll_ns != self._tick):
-            self._at_once, self._tick = False, now // self.poll_ns
-            request = ReadNodes(self.names)
+        if request is None:
+            names = self._reading.due(now)
+            request = ReadNodes(names) if names else None
         if request is None:
             request = self.analyses.next(now)
         if request is not None:
@@ -149,8 +163,7 @@ class OpcUaConversation:
 
     def idle(self, now: int) -> bool:
         """Whether nothing can be due at ``now``: the link need not be woken."""
-        return (self._flight is None and not self._writes and not self._at_once and now // self.poll_ns == self._tick
-                and not self.analyses.open)
+        return self._flight is None and not self._writes and self._reading.idle(now) and not self.analyses.open
 
     def beat(self, now: int) -> None:
         """A completed scan. An analyser moves nothing and needs no heartbeat."""
@@ -191,8 +204,32 @@ class OpcUaConversation:
 
     def missed(self, count: int) -> None:
         """The link was not told of so many changes: everything is read at once, and the gap is on record."""
-        self._at_once = True
+        self._reading.at_once()
         self.events.append(("missed", f"{count} notifications of {self.device}"))
+
+    def poll(self, names: Sequence[str]) -> None:
+        """The server tells nothing of these nodes: they are read, each as often as its tags are scanned."""
+        rates = {name: period for period, each in self.rates.items() for name in each}
+        self._reading.poll({name: rates[name] for name in names if name in rates})
+
+    def found(self, names: Sequence[str]) -> None:
+        """Nodes that were missing are there: they are read at once."""
+        self._reading.at_once(names)
+
+    def refused(self, why: str) -> None:
+        """The link will not talk to this server, or the server not to us: for the record, in words."""
+        self.events.append(("refused", why))
+
+    def served(self, state: int | None, level: int | None, time_utc: int | None, now: Now) -> None:
+        """Take in what the server says of itself: a server that is not well makes good values uncertain at once."""
+        before = self._serving.quality
+        self.events += self._serving.heard(state, level, time_utc, now.utc)
+        if self._serving.quality == before:
+            return
+        quality = self.image.quality
+        for tag in self.tags:
+            quality[tag] = worse(quality[tag], self._serving.quality)
+        self._reading.at_once()
 
     def lost(self, now: Now, why: str) -> None:
         """The link is gone: every tag Bad at once, a write in flight unverified, all of it read again on return."""
@@ -202,7 +239,8 @@ class OpcUaConversation:
             self.events.append(("lost", why))
         if self._sent is not None:
             self._end(self._sent, "unverified", now.mono, why)
-        self._flight, self._sent, self._at_once, self._silent = None, None, True, 0
+        self._flight, self._sent, self._silent = None, None, 0
+        self._reading.at_once()
         self.analyses.lost(now.mono)
 
     # --- reads ---------------------------------------------------------------------------------------------------
@@ -218,43 +256,68 @@ class OpcUaConversation:
                 self.analyses.listed(found, asked, now.mono)
         elif document is not None:
             self._take(document, asked, now)
-            self._missing(tuple(name for name in request.names if document[name][1] == BAD_NODE_ID_UNKNOWN))
-            good = {name: document[name][0] for name in _JOB_NODES if name in document and not is_bad(document[name][1])}
-            self.analyses.saw(
-                ready=good.get("state") == "Stopped" and good.get("device_state", "Operate") == "Operate",
-                active=good.get("active_run"), version=good.get("result_version"), asked=asked, now=now.mono,
-            )
+            if set(_JOB_NODES).intersection(document):
+                self._job(document, asked, now)
 
-    def _missing(self, names: tuple[str, ...]) -> None:
-        """Nodes the device does not have: a fault of configuration, told once."""
-        if names and names != self._unknown:
-            self.events.append(("refused", f"{self.device} has no node {', '.join(names)}"))
-        self._unknown = names
+    def _job(self, document: Mapping[str, tuple[Any, int, int]], asked: int, now: Now) -> None:
+        """What a bulk read says of the analyses."""
+        good = {name: document[name][0] for name in _JOB_NODES if name in document and not is_bad(document[name][1])}
+        self.analyses.saw(
+            ready=good.get("state") == "Stopped" and good.get("device_state", "Operate") == "Operate",
+            active=good.get("active_run"), version=good.get("result_version"), asked=asked, now=now.mono,
+        )
+
+    def _fault(self, name: str, status: int) -> None:
+        """A node that is not there, or is of another type than it was: told once, until it is well again."""
+        if self._faulty.get(name) != status:
+            self._faulty[name] = status
+            what = "has no node" if status == BAD_NODE_ID_UNKNOWN else "has another type than it had, or than the profile says, at node"
+            self.events.append(("refused", f"{self.device} {what} {name}"))
 
     def _notified(self, reply: Reply, now: Now) -> None:
         """A notification was true at most one sampling interval ago; a change of state asks for the bulk read."""
         if not reply.ok or self.state != "up" or not isinstance(reply.request, ReadNodes) or not isinstance(reply.document, dict):
             return
-        document: dict[str, Any] = reply.document  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-        self._take(document, now.mono - max(self.sampling_ns, 1), now)
-        self._at_once = self._at_once or any(name in document for name in _JOB_NODES)
+        document: dict[str, tuple[Any, int, int]] = reply.document  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
+        newer = {name: told for name, told in document.items() if not self._older(name, told[2])}
+        self._take(newer, now.mono - max(self.sampling_ns, 1), now)
+        if any(name in document for name in _JOB_NODES):
+            self._reading.at_once()
+
+    def _older(self, name: str, source: int) -> bool:
+        """Whether a notification is older, by the device's own clock, than what its tags already show."""
+        return source != 0 and any(source < self.image.source[binding.tag] for binding in self._by_point.get(name, ()))
 
     def _take(self, document: Mapping[str, tuple[Any, int, int]], asked: int, now: Now) -> None:
         for name, (value, status, source) in document.items():
+            if overflowed(status):
+                status = self._overflow(name, status, now.mono)
             for binding in self._by_point.get(name, ()):
                 self._put(binding, self._nodes[name], value, status, source, asked, now)
+            mistyped = any(self.image.quality[binding.tag] == BAD_TYPE_MISMATCH for binding in self._by_point.get(name, ()))
+            if mistyped or status == BAD_NODE_ID_UNKNOWN:
+                self._fault(name, BAD_TYPE_MISMATCH if mistyped else status)
+            else:
+                self._faulty.pop(name, None)
+
+    def _overflow(self, name: str, status: int, now: int) -> int:
+        """Values of this node were lost in the server's queue: a gap on record. The status of the value that is left."""
+        if now >= self._burst.get(name, now):
+            self.events.append(("missed", f"values of {name} of {self.device}: the server's queue ran over"))
+        self._burst[name] = now + BURST_NS
+        return without_overflow(status)
 
     def _put(self, binding: Binding, node: Node, value: Any, status: int, source: int, asked: int, now: Now) -> None:
         """One value into the image: the device's status passes through, ours can only make it worse."""
         i, image = binding.tag, self.image
         read = number(value, STATES.get(node.name, {}))
-        if is_bad(status) or read is None:
+        if is_bad(status) or read is None or (isinstance(value, bool) != (node.variant == "Boolean")):
             image.put(i, image.value[i], status if is_bad(status) else BAD_TYPE_MISMATCH, asked=asked, seen=now.mono, source=source)
             return
         if math.isnan(read):
             image.put(i, image.value[i], BAD_SENSOR_FAILURE, asked=asked, seen=now.mono, source=source)
             return
-        quality = worse(status, _in_range(read, node.low, node.high))
+        quality = worse(worse(status, _in_range(read, node.low, node.high)), self._serving.quality)
         gain, offset = binding.line()
         tagged = read * gain + offset
         if (binding.low is not None and tagged < binding.low) or (binding.high is not None and tagged > binding.high):
@@ -277,6 +340,7 @@ class OpcUaConversation:
             return
         if reply.ok:
             self._end(self._sent, "accepted", now.mono, "")
+            self._reading.at_once((self._by_tag[self._sent.tag].point,))       # a server may accept and do nothing
         elif reply.failure in (None, "refused"):
             self._end(self._sent, "rejected", now.mono, f"0x{reply.exception or BAD_CONFIGURATION_ERROR:08X}")
         else:

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asyncua import ua
 
 from devices.exchange import Reply
 from devices.instruments.icp_lads import ELEMENTS, PROFILE
@@ -19,7 +18,6 @@ from gateway.control.analyzer import OpcUaConversation
 from gateway.control.conversation import Binding
 from gateway.control.image import SECOND, Image, Now
 from gateway.links.opcua import OpcUaLink
-from gateway.links.opcua_session import Session
 from gateway.links.security import NONE, Security
 from simulators.analyzer import IcpDevice, Measured
 from simulators.serve_opcua import OpcUaServer
@@ -212,23 +210,24 @@ async def test_a_server_that_accepts_and_says_nothing_never_holds_the_link():
 
 def test_security_is_on_unless_none_is_written_out():
     plant = Plant()
-    with pytest.raises(ValueError, match="certificate, private_key, server_certificate not given"):
+    with pytest.raises(ValueError, match="write policy none to do without"):
         OpcUaLink("AE-501", "opc.tcp://127.0.0.1:1", conversation(), plant.now)
-    with pytest.raises(ValueError, match="server_certificate not given"):
-        Security(policy="Basic256Sha256", certificate="a", private_key="b").check()
     OpcUaLink("AE-501", "opc.tcp://127.0.0.1:1", conversation(), plant.now, security=NONE)
 
 
-async def test_a_server_with_users_takes_no_stranger():
+async def test_a_server_with_users_takes_no_stranger(monkeypatch: pytest.MonkeyPatch):
     plant, each = Plant(), conversation()
+    monkeypatch.setenv("RIGHT", "correct horse")
+    monkeypatch.setenv("WRONG", "wrong")
     server = OpcUaServer(plant.device, lambda: plant.mono, port=free_port(), users={"gateway": "correct horse"})
     await server.start()
-    known = Security(policy="none", user="gateway", password="correct horse")
+    known = Security(policy="none", user="gateway", password_env="RIGHT")
     link = OpcUaLink("AE-501", server.url, each, plant.now, security=known, polled=True)
     async with running(link):
         await link.connected.wait()
-    wrong = Session(server.url, PROFILE, Security(policy="none", user="gateway", password="wrong"), 1.0, lambda why: None)
-    with pytest.raises(ua.UaStatusCodeError):
-        await wrong.open(LIMIT_S)
-    await wrong.close()
+    stranger = OpcUaLink(
+        "AE-501", server.url, each, plant.now, security=Security(policy="none", user="gateway", password_env="WRONG"), backoff_s=(0.01,))
+    async with running(stranger), each.seen:
+        await each.seen.wait_for(lambda: stranger.attempts >= 3)
     await server.stop()
+    assert [why for kind, why in each.events if kind == "refused"] == ["the server refuses user gateway (0x801F0000)"]

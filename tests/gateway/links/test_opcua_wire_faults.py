@@ -10,7 +10,7 @@ from asyncua.common.utils import ServiceError
 from asyncua.ua.status_codes import StatusCodes
 
 from devices.quality import is_bad, is_good
-from gateway.links.opcua_session import KEEP_ALIVES
+from gateway.links.opcua_subscription import KEEP_ALIVES
 from tests.gateway.links.wired_opcua import STATE, STREAM, WiredOpcUa, live
 
 BACK_S = 6.0            # server back to Good, with a back-off of at most 5 s
@@ -119,20 +119,40 @@ def test_a_subscription_that_the_server_deletes_is_made_again_within_three_keep_
 
 
 @pytest.mark.fault("U05")
-def test_a_notification_that_is_missed_is_read_and_the_gap_is_on_record():
-    async def scenario(wired: WiredOpcUa) -> tuple[float, list[tuple[str, str]]]:
+def test_notifications_that_were_missed_are_asked_for_again_in_their_order_and_nothing_is_missing():
+    async def scenario(wired: WiredOpcUa) -> tuple[list[float], list[tuple[str, str]]]:
         await settled(wired)
-        await wired.start_by_hand()
-        for subscription in wired.inside.subscription_service.subscriptions.values():
-            subscription._pop_publish_result()              # sent by the server and never seen again
-        true_s = await wired.talk.turned(lambda: wired.talk.image.value[STATE] == 5.0, 20)
-        await wired.talk.turned(lambda: bool(wired.talk.events), KEEP_ALIVE_S + 5.0)
-        return true_s, list(wired.talk.events)
+        fast, *_ = wired.inside.subscription_service.subscriptions.values()
+        for value in (1, 2):
+            await wired.show("stream", value)
+            fast._pop_publish_result()                      # sent by the server and never seen
+        await wired.show("stream", 3)
+        await wired.talk.turned(lambda: wired.talk.heard[-1] == ("stream", 3), 2)
+        return [value for name, value in wired.talk.heard if name == "stream" and value], list(wired.talk.events)
 
-    true_s, events = live(scenario)
-    assert true_s <= BULK_S
-    assert [event for event, _ in events] == ["missed"]
-    assert "notifications of AE-501" in events[0][1]
+    heard, events = live(scenario)
+    assert heard == [1, 2, 3]
+    assert events == []
+
+
+@pytest.mark.fault("U07")
+def test_what_the_server_does_not_have_any_more_is_read_and_the_gap_is_on_record():
+    async def scenario(wired: WiredOpcUa) -> tuple[float, float, list[tuple[str, str]]]:
+        await settled(wired)
+        await wired.net.lapse(5.2 - wired.net.loop.elapsed_s % 5)         # a bulk read has just been
+        fast, *_ = wired.inside.subscription_service.subscriptions.values()
+        await wired.show("stream", 1)
+        fast._pop_publish_result()
+        fast._not_acknowledged_results.clear()              # its queue for Republish is small
+        await wired.show("qc_fail", True)
+        missed_s = await wired.talk.turned(lambda: bool(wired.talk.events), 2)
+        true_s = await wired.talk.turned(lambda: wired.talk.image.value[STREAM] == 1, 2)
+        return missed_s, true_s, list(wired.talk.events)
+
+    missed_s, true_s, events = live(scenario)
+    assert missed_s <= 1.0
+    assert true_s <= 0.01
+    assert events == [("missed", "1 notifications of AE-501")]
 
 
 @pytest.mark.fault("U05")

@@ -14,7 +14,7 @@ from gateway.control.analyzer import OpcUaConversation
 from gateway.control.conversation import Binding
 from gateway.control.image import SECOND, Image, Now
 from gateway.links.opcua import OpcUaLink
-from gateway.links.security import NONE
+from gateway.links.security import NONE, Security
 from gateway.ticker import Clock
 from simulators.analyzer import IcpDevice, Measured
 from simulators.serve_opcua import OpcUaServer
@@ -35,11 +35,12 @@ class Laboratory:
 
 
 class Watched(OpcUaConversation):
-    """``turned`` waits for a quality of all tags; ``told`` counts what came without being asked."""
+    """``turned`` waits for a quality of all tags; ``told`` counts what came without being asked, ``heard`` keeps it."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.told = 0
+        self.heard: list[tuple[str, Any]] = []
         self._moved = asyncio.Event()
 
     @property
@@ -48,13 +49,27 @@ class Watched(OpcUaConversation):
         return max(self.image.quality)
 
     def absorb(self, reply: Reply, now: Now) -> None:
-        self.told += self._flight is None or self._flight[0] is not reply.request
+        if self._flight is None or self._flight[0] is not reply.request:
+            self.told += 1
+            self.heard += [(name, told[0]) for name, told in reply.document.items()]
         super().absorb(reply, now)
         self._moved.set()
 
     def lost(self, now: Now, why: str) -> None:
         super().lost(now, why)
         self._moved.set()
+
+    def refused(self, why: str) -> None:
+        super().refused(why)
+        self._moved.set()
+
+    def served(self, state: int | None, level: int | None, time_utc: int | None, now: Now) -> None:
+        super().served(state, level, time_utc, now)
+        self._moved.set()
+
+    def of(self, kind: str) -> list[str]:
+        """What is on record of one kind of event."""
+        return [detail for event, detail in self.events if event == kind]
 
     async def turned(self, wanted: Callable[[], bool], within_s: float) -> float:
         """Seconds until it is so, looked at after every step of the conversation. Raises TimeoutError."""
@@ -69,18 +84,20 @@ class Watched(OpcUaConversation):
 class WiredOpcUa:
     """One analyser, one link, scans each half second."""
 
-    def __init__(self, net: Network, *, serve: bool = True, seed: int = 1, period_s: float = 1.0) -> None:
-        self.net, self.serve, self.cable, self.clock = net, serve, net.cable(PORT), Clock()
+    def __init__(self, net: Network, *, serve: bool = True, seed: int = 1, period_s: float = 1.0, age_s: float = 60.0,
+                 security: Security = NONE, skew_s: float = 0.0, **served: Any) -> None:
+        self.net, self.serve, self.cable, self.clock, self._served = net, serve, net.cable(PORT), Clock(), served
         first = self.clock.now()
-        self.device = IcpDevice(Laboratory(), lambda template, stream: dict.fromkeys(ELEMENTS, 10.0), utc_ns=first.utc - first.mono)
+        self.device = IcpDevice(Laboratory(), lambda template, stream: dict.fromkeys(ELEMENTS, 10.0),
+                                utc_ns=first.utc - first.mono + round(skew_s * SECOND))
         bindings = [Binding(point=point, tag=k, period_ns=round(period_s * SECOND)) for k, point in enumerate(POINTS)]
-        self.talk = Watched("AE-501", PROFILE, Image(POINTS, [60 * SECOND] * len(POINTS)), bindings)
+        self.talk = Watched("AE-501", PROFILE, Image(POINTS, [round(age_s * SECOND)] * len(POINTS)), bindings)
         self.server = self.made()
-        self.link = OpcUaLink("AE-501", self.server.url, self.talk, self.clock.now, security=NONE, timeout_s=TIMEOUT_S, seed=seed)
+        self.link = OpcUaLink("AE-501", self.server.url, self.talk, self.clock.now, security=security, timeout_s=TIMEOUT_S, seed=seed)
 
     def made(self, **options: Any) -> OpcUaServer:
         """A server for the device, not started."""
-        return OpcUaServer(self.device, lambda: self.clock.now().mono, port=PORT, **options)
+        return OpcUaServer(self.device, lambda: self.clock.now().mono, port=PORT, **{**self._served, **options})
 
     @property
     def inside(self) -> Any:
@@ -112,10 +129,10 @@ class WiredOpcUa:
         """Seconds until every tag is Good."""
         return await self.talk.turned(lambda: is_good(self.talk.quality), within_s)
 
-    async def show(self, name: str, value: float) -> None:
+    async def show(self, name: str, value: float, status: int = 0) -> None:
         """The device shows another value, true now."""
         node, kind = self.server._shown[name]
-        await self.server._write(node, kind, value, 0, self.clock.now().utc)
+        await self.server._write(node, kind, value, status, self.clock.now().utc)
 
     async def start_by_hand(self) -> None:
         """Somebody starts a run at the instrument: its state becomes Running (5)."""
