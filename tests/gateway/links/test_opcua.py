@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ from gateway.links.security import NONE, Security
 from simulators.analyzer import IcpDevice, Measured
 from simulators.serve_opcua import OpcUaServer
 
-UTC = 1_700_000_000 * SECOND
+BEGAN = datetime(2023, 11, 14, tzinfo=UTC)
+UTC_NS = round(BEGAN.timestamp()) * SECOND
 POINTS = ("nd", "tree", "state", "qc_fail", "stream")
 SHOWN = ("state", "qc_fail", "stream")
 LIMIT_S = 20.0
@@ -31,12 +33,12 @@ LIMIT_S = 20.0
 class Plant:
     """Time that a test moves, and the device that lives in it."""
 
-    def __init__(self) -> None:
-        self.mono = 0
-        self.device = IcpDevice(self, self.sample, utc_ns=UTC)
+    def __init__(self, began: datetime = BEGAN) -> None:
+        self.mono, self.utc = 0, round(began.timestamp()) * SECOND
+        self.device = IcpDevice(self, self.sample, utc_ns=self.utc)
 
     def now(self) -> Now:
-        return Now(self.mono, UTC + self.mono)
+        return Now(self.mono, self.utc + self.mono)
 
     def sample(self, template: str, stream: int) -> dict[str, float]:
         return dict.fromkeys(ELEMENTS, 10.0 + stream)
@@ -52,6 +54,7 @@ class Watched(OpcUaConversation):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.seen = asyncio.Condition()
+        self.turned_away = asyncio.Event()
         self._told: set[asyncio.Task[None]] = set()
 
     def absorb(self, reply: Reply, now: Now) -> None:
@@ -59,6 +62,10 @@ class Watched(OpcUaConversation):
         task = asyncio.ensure_future(self._tell())
         self._told.add(task)
         task.add_done_callback(self._told.discard)
+
+    def refused(self, why: str) -> None:
+        super().refused(why)
+        self.turned_away.set()
 
     async def _tell(self) -> None:
         async with self.seen:
@@ -119,7 +126,7 @@ async def test_values_an_analysis_a_loss_and_a_return_under_other_namespace_indi
         (found,) = each.documents
         assert (found.sample, found.batch, found.values["Nd"], found.u["Nd"]) == ("S-1", "B-1", 12.0, 0.1)
         assert is_good(found.quality)
-        assert found.taken_utc == UTC + 5 * SECOND
+        assert found.taken_utc == UTC_NS + 5 * SECOND
         assert found.measured_utc > found.taken_utc
         assert (each.image.value[0], each.image.value[4], each.image.quality[0]) == (12.0, 2.0, GOOD)
 
@@ -227,7 +234,7 @@ async def test_a_server_with_users_takes_no_stranger(monkeypatch: pytest.MonkeyP
         await link.connected.wait()
     stranger = OpcUaLink(
         "AE-501", server.url, each, plant.now, security=Security(policy="none", user="gateway", password_env="WRONG"), backoff_s=(0.01,))
-    async with running(stranger), each.seen:
-        await each.seen.wait_for(lambda: stranger.attempts >= 3)
+    async with running(stranger):
+        await each.turned_away.wait()
     await server.stop()
     assert [why for kind, why in each.events if kind == "refused"] == ["the server refuses user gateway (0x801F0000)"]
