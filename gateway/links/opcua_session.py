@@ -187,6 +187,8 @@ class Session:
             document[name] = self._told(name, data)
             if document[name][1] == BAD_NODE_ID_UNKNOWN:
                 self.nodes.pop(name, None)      # it was there: looked for again
+                for subscription in self._subscriptions.values():
+                    subscription.forget(name)
         for name, data in zip(SERVER, values[len(found):], strict=True):
             self._hear_server(name, data)
         self._listener.served(self._server)

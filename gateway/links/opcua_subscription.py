@@ -83,11 +83,15 @@ class Subscription:
         results = await self._create(list(asked.values()))
         return max((self._settled(name, result) for name, result in zip(asked, results, strict=True)), default=0.0)
 
+    def forget(self, name: str) -> None:
+        """Its node is gone: should it come back it is monitored anew, whatever became of the item."""
+        self.items.pop(name, None)
+        self.refused.pop(name, None)
+
     async def renew(self) -> None:
         """Make it again with all its items, after it fell silent."""
-        old, items = self._id, {**self.items, **{name: self.items[name] for name in self.refused if name in self.items}}
-        if old is not None:
-            await self.close()
+        items = dict(self.items)
+        await self.close()
         self._names.clear()
         await self.open()
         await self.watch(items)

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
+from asyncua import ua
+
 from devices.exchange import Reply
 from devices.instruments.icp_lads import ELEMENTS, PROFILE
 from devices.quality import is_good
@@ -85,13 +87,13 @@ class WiredOpcUa:
     """One analyser, one link, scans each half second."""
 
     def __init__(self, net: Network, *, serve: bool = True, seed: int = 1, period_s: float = 1.0, age_s: float = 60.0,
-                 security: Security = NONE, skew_s: float = 0.0, **served: Any) -> None:
+                 security: Security = NONE, skew_s: float = 0.0, points: tuple[str, ...] = POINTS, **served: Any) -> None:
         self.net, self.serve, self.cable, self.clock, self._served = net, serve, net.cable(PORT), Clock(), served
         first = self.clock.now()
         self.device = IcpDevice(Laboratory(), lambda template, stream: dict.fromkeys(ELEMENTS, 10.0),
                                 utc_ns=first.utc - first.mono + round(skew_s * SECOND))
-        bindings = [Binding(point=point, tag=k, period_ns=round(period_s * SECOND)) for k, point in enumerate(POINTS)]
-        self.talk = Watched("AE-501", PROFILE, Image(POINTS, [round(age_s * SECOND)] * len(POINTS)), bindings)
+        bindings = [Binding(point=point, tag=k, period_ns=round(period_s * SECOND)) for k, point in enumerate(points)]
+        self.talk = Watched("AE-501", PROFILE, Image(points, [round(age_s * SECOND)] * len(points)), bindings)
         self.server = self.made()
         self.link = OpcUaLink("AE-501", self.server.url, self.talk, self.clock.now, security=security, timeout_s=TIMEOUT_S, seed=seed)
 
@@ -133,6 +135,10 @@ class WiredOpcUa:
         """The device shows another value, true now."""
         node, kind = self.server._shown[name]
         await self.server._write(node, kind, value, status, self.clock.now().utc)
+
+    async def say(self, what: int, value: Any, kind: ua.VariantType) -> None:
+        """The server itself shows something: its state, its service level."""
+        await self.server._server.get_node(ua.NodeId(what)).write_value(ua.DataValue(ua.Variant(value, kind)))
 
     async def start_by_hand(self) -> None:
         """Somebody starts a run at the instrument: its state becomes Running (5)."""
