@@ -52,7 +52,7 @@ class Subscription:
         self._services, self._hearing, self._timeout_s = services, hearing, timeout_s
         self._asked_ms, self._lifetime = interval_s * 1000, max(30, int(session_s / interval_s))
         self._id: int | None = None
-        self._names: dict[int, str] = {}
+        self._names: dict[int, str] = {}        # client handle -> name; "": an item that was replaced
         self._handle = 0
         self._next = 1
         self._heard = 0.0
@@ -72,7 +72,7 @@ class Subscription:
     async def watch(self, items: Mapping[str, tuple[ua.NodeId, float]]) -> float:
         """Monitor more items; what the server does not take stands in ``refused`` with its status. The slowest sampling settled on, ms."""
         assert self._id is not None
-        self._names = {handle: name for handle, name in self._names.items() if name not in items}
+        self._names |= {handle: "" for handle, name in self._names.items() if name in items}
         asked: dict[str, ua.MonitoredItemCreateRequest] = {}
         for name, (node, sampling_ms) in items.items():
             self._handle += 1
@@ -144,11 +144,14 @@ class Subscription:
         return count
 
     def _tell(self, message: ua.NotificationMessage) -> None:
+        """Tell what a message holds. What it says of an item that is not ours was meant for one that is: it is missed."""
         for notification in message.NotificationData or ():
             if isinstance(notification, ua.DataChangeNotification):
                 for item in notification.MonitoredItems or ():
                     name = self._names.get(item.ClientHandle)
-                    if name is not None and item.Value is not None:
+                    if name is None or item.Value is None:
+                        self._hearing.missed(1)
+                    elif name:
                         self._hearing.changed(name, item.Value)
             elif isinstance(notification, ua.StatusChangeNotification) and not notification.Status.is_good():
                 self._silence_s = 0.0           # it has ended: made again at the next turn
