@@ -11,6 +11,8 @@ from pathlib import Path
 
 KINDS = ["float32", "float64", "int16", "int32", "int64", "uint16", "uint32", "uint64"]
 
+POLICIES = ["Aes256_Sha256_RsaPss", "Aes128_Sha256_RsaOaep", "Basic256Sha256", "none"]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
@@ -37,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _operate(commands)
     _records(commands)
     _commission(commands)
+    _opcua(commands)
     return parser
 
 
@@ -234,6 +237,43 @@ def _commission(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     for verb, made in (("scan", scan), ("identify", identify), ("read", read), ("write", write), ("map", found), ("decode", decode)):
         made.add_argument("--timeout-ms", type=int, default=500, help="of each question (default: 500)")
         made.set_defaults(run="modbus:run", verb=verb)
+
+
+def _opcua(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    opcua = commands.add_parser("opcua", help="OPC UA: whom to trust; browse, read and subscribe at commissioning")
+    verbs = opcua.add_subparsers(metavar="VERB", required=True)
+    trust = verbs.add_parser("trust", help="approve the certificates of servers").add_subparsers(metavar="VERB", required=True)
+    for verb, text in (
+        ("list", "our own certificate, those trusted, those that wait for approval"),
+        ("add", "trust a rejected certificate, or one in a file"),
+        ("remove", "trust a certificate no longer"),
+    ):
+        made = trust.add_parser(verb, help=text)
+        if verb == "list":
+            made.add_argument("--json", action="store_true")
+        else:
+            made.add_argument("which", metavar="NAME", help="beginning of its file name or fingerprint; to add also a file")
+        _data(made)
+        made.set_defaults(run="opcua:trust", verb=verb)
+    browse = verbs.add_parser("browse", help="what is below a node")
+    read = verbs.add_parser("read", help="what nodes say now")
+    subscribe = verbs.add_parser("subscribe", help="print changes until interrupted")
+    for verb, made in (("browse", browse), ("read", read), ("subscribe", subscribe)):
+        made.add_argument("target", metavar="TARGET", help="opc.tcp://HOST:PORT, or a device of the configuration")
+        _config_option(made)
+        _data(made)
+        made.add_argument("--policy", default="Aes256_Sha256_RsaPss", choices=POLICIES, help="of a URL (default: Aes256_Sha256_RsaPss)")
+        made.add_argument("--mode", default="SignAndEncrypt", choices=["SignAndEncrypt", "Sign"])
+        made.add_argument("--user", default="")
+        made.add_argument("--password-env", default="", metavar="NAME", help="environment variable with the user's password")
+        made.add_argument("--timeout-ms", type=int, default=4000)
+        made.add_argument("--json", action="store_true")
+        made.set_defaults(run="opcua:run", verb=verb)
+    browse.add_argument("path", nargs="?", default="/", help="/Path/From/Objects or a node id (default: /)")
+    for made in (read, subscribe):
+        made.add_argument("nodes", nargs="+", metavar="NODE", help="node id, /Path/From/Objects, or a name of the device's profile")
+    subscribe.add_argument("--period", type=float, default=1.0, help="seconds (default: 1)")
+    subscribe.add_argument("--count", type=int, default=0, help="end after so many changes (default: never)")
 
 
 if __name__ == "__main__":
