@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -95,15 +96,17 @@ class Target(msgspec.Struct, frozen=True):
 def target_of(given: argparse.Namespace, now: datetime) -> Target:
     """A URL with what the options say of its security, or a device with what the configuration says. Raises Wrong or Refused."""
     if given.target.startswith(SCHEME):
-        host, _, port = given.target.removeprefix(SCHEME).partition("/")[0].rpartition(":")
+        try:
+            parts = urlsplit(given.target)
+            host, port = parts.hostname, parts.port or PORT
+        except ValueError:
+            host, port = None, 0
         if not host:
-            host, port = port, str(PORT)
-        if not host or not port.isdigit():
             raise Wrong(f"{given.target!r} is no {SCHEME}HOST[:PORT]")
         if given.user and not given.password_env:
             raise Wrong(f"--user {given.user} needs --password-env NAME: a password on the command line is seen by everybody")
         wanted = Configured(policy=given.policy, mode=given.mode, user=given.user, password_env=given.password_env)
-        return Target(f"{SCHEME}{host}:{port}", configured(wanted, host.strip("[]"), given.data, now))
+        return Target(f"{SCHEME}{f'[{host}]' if ':' in host else host}:{port}", configured(wanted, host, given.data, now))
     known = config_of(given.config)
     if known is None:
         raise Wrong("")                         # every fault has been told

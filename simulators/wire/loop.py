@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 START_S = 1000.0                    # loop time at the start of a run; not 0, which code may take for "never"
 UTC_S = 1_767_225_600.0             # 2026-01-01T00:00:00Z, which is START_S on the loop's clock
 PASSES = 100_000                    # passes of the loop at one instant before it is called a standstill
+RESOLUTION_S = 1e-9                 # of asyncio's timers: what is due within it is run at once
 PATIENCE_S = 60.0                   # wall time that a job outside may take
 _ASYNCIO = asyncio.__path__[0]
 
@@ -108,6 +109,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             raise OutOfTime(f"the limit of {self.limit_s:g} s is reached\n{self.waiting()}")
         self._now += by_s
         self._passes = 0
+
+    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        """As asyncio's; a delay too small to be seen moves time all the same, so that who waits for the rest of a second gets there."""
+        return super().call_later(max(delay, 2 * RESOLUTION_S) if delay > 0 else delay, callback, *args, context=context)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

@@ -42,6 +42,16 @@ def test_a_timeout_ends_what_it_bounds_at_its_second():
     assert run(main) == 3.0
 
 
+def test_who_waits_for_the_rest_of_a_moment_gets_there_however_small_it_is():
+    async def main(net: Network) -> float:
+        ends = net.loop.time() + 0.3
+        while (left := ends - net.loop.time()) > 0:
+            await net.lapse(left / 2)
+        return net.loop.elapsed_s
+
+    assert run(main) == pytest.approx(0.3, abs=1e-6)
+
+
 # --- threads ---------------------------------------------------------------------------------------------------------
 def test_time_does_not_jump_over_a_job_in_an_executor():
     entered, go_on = threading.Event(), threading.Event()
