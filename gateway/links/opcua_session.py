@@ -136,7 +136,7 @@ class Session:
         }
         new = [name for name, node in self.nodes.items() if before.get(name) != node]
         await self._learn_types([name for name in new if name not in self._sets])
-        return new
+        return [name for name in new if name in self.nodes]
 
     @property
     def complete(self) -> bool:
@@ -148,12 +148,15 @@ class Session:
         kinds = await self.services.read(nodes, ua.AttributeIds.DataType)
         ranks = await self.services.read(nodes, ua.AttributeIds.ValueRank)
         for name, kind, rank in zip(names, kinds, ranks, strict=True):
+            data_type, dimensions = (each.Value.Value if each.Value is not None else None for each in (kind, rank))
+            if not isinstance(data_type, ua.NodeId) or not isinstance(dimensions, int):
+                del self.nodes[name]            # a variable without a type is none; it is looked for again
+                continue
             self._types.pop(name, None)
-            said = builtin(kind.Value.Value if kind.Value is not None else None)
+            said = builtin(data_type)
             if said is not None:
                 self._types[name] = said
-            value = rank.Value.Value if rank.Value is not None else None
-            (self._lists.add if isinstance(value, int) and value >= 0 else self._lists.discard)(name)
+            (self._lists.add if dimensions >= 0 else self._lists.discard)(name)
 
     # --- asking --------------------------------------------------------------------------------------------------
     async def ask(self, request: Request) -> Reply:
