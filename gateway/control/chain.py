@@ -158,7 +158,9 @@ class DeviceChanged(_Entry, tag="device", frozen=True):
     """Something happened to the talk with a device."""
 
     device: str
-    event: str                      # lost | regained | refused | wrong_device | missed | noisy_bus | late_answers | second_master
+    # lost | regained | refused | wrong_device | missed | noisy_bus | late_answers | second_master | degraded | restored | skewed |
+    # skew_ended | expiring
+    event: str
     detail: str = ""
 
 

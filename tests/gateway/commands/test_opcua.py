@@ -59,7 +59,8 @@ def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str
     """Exit code, output and errors of a command."""
     capsys.readouterr()
     code = main(["opcua", *arguments])
-    return code, *capsys.readouterr()
+    out, errors = capsys.readouterr()
+    return code, out, errors
 
 
 def test_a_certificate_is_listed_added_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -39,7 +39,7 @@ def test_a_link_that_is_not_secured_is_said_to_be(belfast: Config):
 
 def test_a_link_is_secured_unless_none_is_written(belfast: Config):
     icp = belfast.links["ICP"]
-    silent = Link(kind="opcua", port=icp.port)
+    silent = Link.model_validate({"kind": "opcua", "port": icp.port})
     secured = belfast.model_copy(update={"links": {**belfast.links, "ICP": silent}})
     out = io.StringIO()
     show_plant(secured, Console(file=out, width=160))

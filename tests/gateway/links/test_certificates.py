@@ -10,7 +10,7 @@ from cryptography import x509
 
 from gateway.links.certificates import UNTRUSTED, Trust, complaints, hosts, uris
 from simulators.serve_opcua import URI
-from tests.gateway.links.papers import HERE, NOW, YEAR, authority, certificate, issued, pair, revoking
+from tests.gateway.links.papers import NOW, YEAR, authority, certificate, issued, pair, revoking
 
 DAY = timedelta(days=1)
 
@@ -118,4 +118,3 @@ def test_a_short_key_is_refused():
 def test_names_and_addresses_are_read_from_the_certificate():
     made = certificate(pair("analyser"))
     assert (uris(made), hosts(made)) == ([URI], ["localhost", "127.0.0.1"])
-    assert HERE

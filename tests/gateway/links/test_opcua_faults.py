@@ -1,5 +1,8 @@
 """OPC UA rows U08 to U18 of the fault catalogue in virtual time: what a server may say, forget, refuse or limit."""
 
+# asyncua annotates integers and strings as classes of its own, which it does not ask for at run time.
+# pyright: reportArgumentType=false, reportPrivateImportUsage=false, reportOptionalMemberAccess=false
+
 from __future__ import annotations
 
 import asyncio

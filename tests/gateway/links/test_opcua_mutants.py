@@ -4,6 +4,9 @@ Each tag shows values that no other tag ever shows, so a Good value can be held 
 see is not among the mutations: another plausible number in the same place of an unsigned message.
 """
 
+# asyncua annotates integers and strings as classes of its own, which it does not ask for at run time.
+# pyright: reportArgumentType=false, reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 import logging

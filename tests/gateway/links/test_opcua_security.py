@@ -40,7 +40,7 @@ def quiet() -> Iterator[None]:
     logger.setLevel(level)
 
 
-def refused(papers: Papers, *, for_s: float = 30.0, **options: object) -> list[str]:
+def refused(papers: Papers, *, for_s: float = 30.0) -> list[str]:
     """The reasons on record after a while, in which no tag may be anything but Bad."""
     async def scenario(wired: WiredOpcUa) -> list[str]:
         await wired.talk.turned(lambda: bool(wired.talk.of("refused")), 10)
@@ -50,7 +50,7 @@ def refused(papers: Papers, *, for_s: float = 30.0, **options: object) -> list[s
         assert wired.link.attempts > for_s / 6, "it never gives up"
         return wired.talk.of("refused")
 
-    return live(scenario, security=papers.security(), secured=papers.demanded, **options)
+    return live(scenario, security=papers.security(), secured=papers.demanded)
 
 
 @pytest.mark.parametrize("mode", ["SignAndEncrypt", "Sign"])

@@ -138,7 +138,7 @@ class WiredOpcUa:
 
     async def say(self, what: int, value: Any, kind: ua.VariantType) -> None:
         """The server itself shows something: its state, its service level."""
-        await self.server._server.get_node(ua.NodeId(what)).write_value(ua.DataValue(ua.Variant(value, kind)))
+        await self.server._server.get_node(ua.NodeId(ua.Int32(what))).write_value(ua.DataValue(ua.Variant(value, kind)))
 
     async def start_by_hand(self) -> None:
         """Somebody starts a run at the instrument: its state becomes Running (5)."""
