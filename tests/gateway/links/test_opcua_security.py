@@ -9,8 +9,11 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from asyncua import ua
+from asyncua.crypto.permission_rules import User, UserRole
 from cryptography import x509
 
 from devices.quality import GOOD, is_bad
@@ -18,7 +21,7 @@ from gateway.config.security import Security as Configured
 from gateway.control.image import SECOND
 from gateway.links.certificates import fingerprint
 from gateway.links.opcua import OpcUaLink
-from gateway.links.security import configured
+from gateway.links.security import Security, configured
 from gateway.ticker import Clock
 from simulators.serve_opcua import URI, OpcUaServer, Secured
 from tests.gateway.links.papers import NOW, YEAR, Papers, certificate, pair, revoking
@@ -233,6 +236,38 @@ def test_a_user_comes_in_with_its_password_which_stands_nowhere(
     assert [why for kind, why in events if kind == "refused"] == ["the server refuses user ann (0x801F0000)"]
     out = capsys.readouterr()
     assert SECRET not in f"{events}{out.out}{out.err}{papers.security(user='ann', password_env='RIGHT')}"
+
+
+def test_a_user_comes_in_with_a_certificate_of_its_own_and_without_its_key_not_at_all(tmp_path: Path):
+    papers, user, shown = Papers(tmp_path, pair("analyser")), pair("ann"), []
+    (tmp_path / "ann.der").write_bytes(user[0])
+    for name, key in (("ann.key", user[1]), ("thief.key", pair("thief")[1])):
+        (tmp_path / name).write_bytes(key)
+        (tmp_path / name).chmod(0o600)
+
+    class Users:
+        """Takes whom asyncua has verified."""
+
+        def get_user(self, iserver: Any, username: str | None = None, password: str | None = None, certificate: Any = None) -> User:
+            shown.append(certificate)
+            return User(role=UserRole.User, name="ann")
+
+    async def comes_in(wired: WiredOpcUa) -> bool:
+        await wired.net.lapse(0)
+        wired.inside.supported_tokens, wired.inside.user_manager = (ua.X509IdentityToken,), Users()
+        await wired.net.lapse(20)
+        return wired.link.up
+
+    def security(key: str) -> Security:
+        return papers.security(user_certificate=tmp_path / "ann.der", user_key=tmp_path / key)
+
+    assert live(comes_in, security=security("ann.key"), secured=papers.demanded)
+    assert shown
+    shown.clear()
+    assert not live(comes_in, security=security("thief.key"), secured=papers.demanded)
+    assert shown == []
+    (tmp_path / "ann.key").chmod(0o644)
+    assert not live(comes_in, security=security("ann.key"), secured=papers.demanded)
 
 
 @pytest.mark.fault("U13")
