@@ -18,6 +18,7 @@ from asyncua import Client, ua
 from asyncua.crypto import security_policies
 from asyncua.crypto.uacrypto import CertProperties, x509_from_der
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gateway.links.certificates import UNTRUSTED, Refused, complaints, der, fingerprint
 from gateway.links.pki import Identity, Pki, private
@@ -76,8 +77,8 @@ async def secure(client: Client, security: Security, now: datetime) -> tuple[Ide
         policy, der(own.certificate), CertProperties(own.key, "pem"),
         server_certificate=CertProperties(der(certificate), "der"), mode=ua.MessageSecurityMode[security.mode])
     if security.user_certificate is not None and security.user_key is not None:
-        await client.load_client_certificate(str(security.user_certificate))
-        await client.load_private_key(security.user_key, extension=_pem(private(security.user_key)))
+        client.user_certificate = Pki.read(security.user_certificate)
+        client.user_private_key = load_pem_private_key(private(security.user_key), None)
     return own, certificate
 
 
@@ -114,7 +115,3 @@ def explained(error: Exception, security: Security) -> Exception:
     if code in _US_REFUSED:
         return Refused(f"the server refuses our certificate or policy (0x{code:08X}): have pki/own approved there")
     return error
-
-
-def _pem(key: bytes) -> str:
-    return "pem" if key.lstrip().startswith(b"-----") else "der"

@@ -70,7 +70,7 @@ class Pki:
             _write(self.own_key, key, 0o600)
             _write(self.own_certificate, certificate, 0o644)
         key = private(self.own_key)
-        certificate = self._one(self.own_certificate, x509.load_der_x509_certificate, x509.load_pem_x509_certificate)
+        certificate = self.read(self.own_certificate)
         if load_pem_private_key(key, None).public_key() != certificate.public_key():
             raise Refused(f"{self.own_key} is not the key of {self.own_certificate}")
         return Identity(certificate, key, next(iter(uris(certificate)), ""))
@@ -80,12 +80,11 @@ class Pki:
         """Everything approved and everything revoked, as it is on the disk now. Raises Refused for a file that cannot be read."""
         return Trust(
             [certificate for _, certificate in self.listed(self.trusted)],
-            [self._one(path, x509.load_der_x509_crl, x509.load_pem_x509_crl) for path in _files(self.crl, LISTS)])
+            [_one(path, x509.load_der_x509_crl, x509.load_pem_x509_crl) for path in _files(self.crl, LISTS)])
 
     def listed(self, folder: Path) -> list[tuple[Path, x509.Certificate]]:
         """The certificates of a folder by file. Raises Refused for a file that cannot be read."""
-        return [(path, self._one(path, x509.load_der_x509_certificate, x509.load_pem_x509_certificate))
-                for path in _files(folder, CERTIFICATES)]
+        return [(path, self.read(path)) for path in _files(folder, CERTIFICATES)]
 
     def reject(self, certificate: x509.Certificate) -> Path:
         """Keep a certificate for approval; the oldest make room."""
@@ -104,7 +103,7 @@ class Pki:
         """
         path = Path(which)
         if path.is_file():
-            certificate = self._one(path, x509.load_der_x509_certificate, x509.load_pem_x509_certificate)
+            certificate = self.read(path)
         else:
             path, certificate = self._meant(self.rejected, which)
         made = self.trusted / file_name(certificate)
@@ -131,12 +130,9 @@ class Pki:
         return found[0]
 
     @staticmethod
-    def _one(path: Path, from_der: Callable[[bytes], T], from_pem: Callable[[bytes], T]) -> T:
-        try:
-            content = path.read_bytes()
-            return from_pem(content) if content.lstrip().startswith(b"-----") else from_der(content)
-        except (OSError, ValueError) as why:
-            raise Refused(f"{path} cannot be read: {why}") from None
+    def read(path: Path) -> x509.Certificate:
+        """One certificate, in either form. Raises Refused when it cannot be read."""
+        return _one(path, x509.load_der_x509_certificate, x509.load_pem_x509_certificate)
 
 
 def self_signed(
@@ -182,6 +178,14 @@ def private(path: Path) -> bytes:
 def file_name(certificate: x509.Certificate) -> str:
     """Common name and the beginning of the fingerprint: a name that a person finds again."""
     return f"{re.sub(r'[^A-Za-z0-9.-]+', '_', common_name(certificate))[:40]}-{fingerprint(certificate)[:16]}.der"
+
+
+def _one(path: Path, from_der: Callable[[bytes], T], from_pem: Callable[[bytes], T]) -> T:
+    try:
+        content = path.read_bytes()
+        return from_pem(content) if content.lstrip().startswith(b"-----") else from_der(content)
+    except (OSError, ValueError) as why:
+        raise Refused(f"{path} cannot be read: {why}") from None
 
 
 def _files(folder: Path, endings: tuple[str, ...]) -> list[Path]:
