@@ -103,7 +103,7 @@ class OpcUaLink:
         """Something may be due at ``now`` (monotonic ns)."""
         session = self._session
         if self.connected.is_set() and session is not None and (
-            session.stale or not self.conversation.idle(now) or (not session.complete and now >= self._find_at)
+            session.stale or not self.conversation.idle(now) or (not session.nodes.complete and now >= self._find_at)
         ):
             self._idle.clear()
             self._wake.set()
@@ -157,7 +157,7 @@ class OpcUaLink:
             if session.stale:
                 log.warning("subscriptions_renewed", device=self.conversation.device, link=self.name, count=await session.renew())
             now = self._clock()
-            if not session.complete and now.mono >= self._find_at:
+            if not session.nodes.complete and now.mono >= self._find_at:
                 await self._find(session, now.mono)
             request = self.conversation.due(now.mono)
             if request is None:

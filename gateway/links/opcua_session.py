@@ -25,14 +25,15 @@ from asyncua import Client, ua
 from cryptography import x509
 
 from devices.exchange import CallMethod, ReadNodes, Reply, Request, WriteNode
-from devices.opcua import BAD_NODE_ID_UNKNOWN, BAD_TYPE_MISMATCH, RESULT_SET, fitted
-from devices.profile import Method, Profile
+from devices.opcua import BAD_NODE_ID_UNKNOWN, BAD_TYPE_MISMATCH, fitted
+from devices.profile import Profile
 from devices.quality import BAD_CONFIGURATION_ERROR, BAD_OUT_OF_RANGE, is_bad
 from gateway.links.opcua_channel import explained, secure
+from gateway.links.opcua_nodes import Nodes
 from gateway.links.opcua_results import Results
 from gateway.links.opcua_services import CONNECTION_LOST, Services
 from gateway.links.opcua_subscription import TOO_MANY_SUBSCRIPTIONS, Subscription
-from gateway.links.opcua_values import argument, builtin, plain_data, register
+from gateway.links.opcua_values import argument, plain_data, register
 from gateway.links.pki import Identity
 from gateway.links.security import Security
 
@@ -78,15 +79,11 @@ class Session:
         self.services = Services(self._client.uaclient.session)
         self.own: Identity | None = None
         self.server_certificate: x509.Certificate | None = None
-        self.nodes: dict[str, ua.NodeId] = {}
+        self.nodes = Nodes(self.services, profile)
         self._server: dict[str, int | None] = dict.fromkeys(SERVER)
         self._uris: list[str] = []
-        self._types: dict[str, ua.VariantType] = {}
-        self._lists: set[str] = set()
-        self._methods: dict[str, tuple[ua.NodeId, ua.NodeId, Method]] = {}
         self._classes: dict[str, type] = {}
         self._results = Results(self.services, profile.namespaces, self._uris)
-        self._sets = {node.name for node in profile.nodes if node.variant == RESULT_SET}
         self._subscriptions: dict[int, Subscription] = {}
 
     async def _broke(self, why: Exception) -> None:
@@ -124,39 +121,8 @@ class Session:
             protocol.transport.abort()          # of a server that fell silent the library thinks there is no socket left
 
     async def find(self) -> list[str]:
-        """Find every node of the profile anew, and what type the server gives it; the names that were not known before."""
-        named = {node.name: node.path for node in self._profile.nodes}
-        for method in self._profile.methods:
-            named |= {f"{method.name}()": method.path, f"{method.name}() of": method.path[:-1]}
-        found = await self.services.translate(ua.NodeId(ua.ObjectIds.ObjectsFolder), named, self._profile.namespaces, self._uris)
-        before, self.nodes = self.nodes, {node.name: found[node.name] for node in self._profile.nodes if node.name in found}
-        self._methods = {
-            method.name: (found[f"{method.name}() of"], found[f"{method.name}()"], method)
-            for method in self._profile.methods if f"{method.name}()" in found and f"{method.name}() of" in found
-        }
-        new = [name for name, node in self.nodes.items() if before.get(name) != node]
-        await self._learn_types([name for name in new if name not in self._sets])
-        return [name for name in new if name in self.nodes]
-
-    @property
-    def complete(self) -> bool:
-        """Whether the server has every node of the profile, as far as is known."""
-        return len(self.nodes) == len(self._profile.nodes)
-
-    async def _learn_types(self, names: Sequence[str]) -> None:
-        nodes = [self.nodes[name] for name in names]
-        kinds = await self.services.read(nodes, ua.AttributeIds.DataType)
-        ranks = await self.services.read(nodes, ua.AttributeIds.ValueRank)
-        for name, kind, rank in zip(names, kinds, ranks, strict=True):
-            data_type, dimensions = (each.Value.Value if each.Value is not None else None for each in (kind, rank))
-            if not isinstance(data_type, ua.NodeId) or not isinstance(dimensions, int):
-                del self.nodes[name]            # a variable without a type is none; it is looked for again
-                continue
-            self._types.pop(name, None)
-            said = builtin(data_type)
-            if said is not None:
-                self._types[name] = said
-            (self._lists.add if dimensions >= 0 else self._lists.discard)(name)
+        """Find every node of the profile anew; the names that were not known before."""
+        return await self.nodes.find(self._uris)
 
     # --- asking --------------------------------------------------------------------------------------------------
     async def ask(self, request: Request) -> Reply:
@@ -180,16 +146,16 @@ class Session:
             return Reply(request, failure="malformed")
 
     async def _read(self, names: tuple[str, ...]) -> dict[str, Any]:
-        if names[0].partition("/")[0] in self._sets:
+        if names[0].partition("/")[0] in self.nodes.sets:
             name, _, child = names[0].partition("/")
-            return {names[0]: await (self._results.whole(child) if child else self._results.listing(self.nodes[name]))}
-        found = [name for name in names if name in self.nodes]
-        values = await self.services.read([*(self.nodes[name] for name in found), *(ua.NodeId(each) for each in SERVER.values())])
+            return {names[0]: await (self._results.whole(child) if child else self._results.listing(self.nodes.known[name]))}
+        found = [name for name in names if name in self.nodes.known]
+        values = await self.services.read([*(self.nodes.known[name] for name in found), *(ua.NodeId(each) for each in SERVER.values())])
         document: dict[str, tuple[Any, int, int]] = dict.fromkeys(names, (None, BAD_NODE_ID_UNKNOWN, 0))
         for name, data in zip(found, values, strict=False):
-            document[name] = self._told(name, data)
+            document[name] = self.nodes.told(name, data)
             if document[name][1] == BAD_NODE_ID_UNKNOWN:
-                self.nodes.pop(name, None)      # it was there: looked for again
+                self.nodes.known.pop(name, None)      # it was there: looked for again
                 for subscription in self._subscriptions.values():
                     subscription.forget(name)
         for name, data in zip(SERVER, values[len(found):], strict=True):
@@ -197,30 +163,20 @@ class Session:
         self._listener.served(self._server)
         return document
 
-    def _told(self, name: str, data: ua.DataValue) -> tuple[Any, int, int]:
-        """A value as the profile's words; one of another type than its node has is none."""
-        value, status, source = plain_data(data)
-        variant = data.Value
-        if is_bad(status) or variant is None or variant.Value is None:
-            return value, status, source
-        if variant.VariantType != self._types.setdefault(name, variant.VariantType):
-            return None, BAD_TYPE_MISMATCH, source
-        return value, status, source
-
     def _hear_server(self, name: str, data: ua.DataValue) -> None:
         value, status, _ = plain_data(data)
         self._server[name] = None if is_bad(status) or not isinstance(value, int) else value
 
     async def _write(self, request: WriteNode) -> Reply:
         """The value in the node's own type. What the type cannot carry is refused here."""
-        node, name = self.nodes.get(request.name), request.name
+        node = self.nodes.known.get(request.name)
         if node is None:
             return Reply(request, exception=BAD_NODE_ID_UNKNOWN)
-        if name not in self._types:
-            await self._read((name,))           # the node's data type is abstract: its value tells
-        if name not in self._types or name in self._lists:
+        if request.name not in self.nodes.types:
+            await self._read((request.name,))   # the node's data type is abstract: its value tells
+        kind = self.nodes.types.get(request.name)
+        if kind is None or request.name in self.nodes.lists:
             return Reply(request, exception=BAD_TYPE_MISMATCH)
-        kind = self._types[name]
         try:
             value = fitted(request.value, kind.name)
         except OverflowError:
@@ -231,9 +187,9 @@ class Session:
         return Reply(request) if code.is_good() else Reply(request, exception=code.value)
 
     async def _call(self, request: CallMethod) -> Reply:
-        if request.name not in self._methods:
+        if request.name not in self.nodes.methods:
             return Reply(request, exception=BAD_CONFIGURATION_ERROR)
-        parent, node, method = self._methods[request.name]
+        parent, node, method = self.nodes.methods[request.name]
         call = ua.CallMethodRequest(ObjectId=parent, MethodId=node)
         call.InputArguments = [
             argument(text, value, self._classes) for text, value in zip(method.inputs, request.arguments, strict=True)]
@@ -248,12 +204,12 @@ class Session:
 
         The slowest interval settled on, s, and the names that the server takes in no subscription: they are to be polled.
         """
-        wanted = {period: [name for name in names if name in self.nodes] for period, names in rates.items()}
+        wanted = {period: [name for name in names if name in self.nodes.known] for period, names in rates.items()}
         own = [f"@{name}" for name in ("state", "level")]
         wanted[SERVER_NS] = [*wanted.get(SERVER_NS, ()), *own]
         slowest, refused = 0.0, []
         for period in sorted(wanted):
-            nodes = {name: self.nodes[name] if name in self.nodes else ua.NodeId(SERVER[name[1:]]) for name in wanted[period]}
+            nodes = {name: self.nodes.known[name] if name in self.nodes.known else ua.NodeId(SERVER[name[1:]]) for name in wanted[period]}
             subscription = await self._subscription(period)
             if subscription is None:
                 refused += list(nodes)
@@ -302,7 +258,7 @@ class Session:
             self._hear_server(name[1:], data)
             self._listener.served(self._server)
         else:
-            self._listener.changed(name, self._told(name, data))
+            self._listener.changed(name, self.nodes.told(name, data))
 
     def missed(self, count: int) -> None:
         """Notifications were missed (called by a subscription)."""
