@@ -94,6 +94,8 @@ class Simulation:
                 given = link.security
                 secured = None if given.none else Secured(given.policy, given.mode, self.pki)
                 users = {given.user: os.environ.get(given.password_env, "")} if given.user else None
+                if users is not None and not users[given.user]:
+                    raise ValueError(f"the simulated server takes the password of {given.user} from password_env, and there is none")
                 return OpcUaServer(self.line.icp, self._clock, host=link.host, port=link.tcp_port, users=users, secured=secured)
         return None
 

@@ -9,12 +9,12 @@ from gateway.config.faults import Fault
 
 
 def only_opcua(draft: Draft) -> Iterator[Fault]:
-    """Modbus has no secured channel, and to write one down would be to believe in it; where the kind is wrong, that is the fault."""
+    """What secures an OPC UA channel secures no other, and to write it down would be to believe in it; a wrong kind is the fault itself."""
     profiles = {device.link: draft.profiles[device.profile] for device in draft.devices.values() if device.profile in draft.profiles}
     for name, link in draft.links.items():
         meant = name in profiles and profiles[name].protocol == "opcua"
         if link.kind != "opcua" and not meant and "security" in link.model_fields_set:
-            yield draft.fault(("links", name, "security"), f"{link.kind} has no secured channel: only opcua has")
+            yield draft.fault(("links", name, "security"), f"security means nothing to {link.kind}, only to opcua")
 
 
 def users(draft: Draft) -> Iterator[Fault]:
