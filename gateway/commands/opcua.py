@@ -114,7 +114,8 @@ def target_of(given: argparse.Namespace, now: datetime) -> Target:
     link = None if device is None else known.links[device.link]
     if device is None or link is None or link.kind != "opcua":
         raise Wrong(f"{given.target!r} is neither {SCHEME}HOST:PORT nor an OPC UA device of the configuration")
-    return Target(f"{SCHEME}{link.host}:{link.tcp_port}", configured(link.security, link.host, given.data, now), known.profiles[device.profile])
+    security = configured(link.security, link.host, given.data, now)
+    return Target(f"{SCHEME}{link.host}:{link.tcp_port}", security, known.profiles[device.profile])
 
 
 def _inquiry(given: argparse.Namespace) -> OpcUaInquiry:

@@ -64,7 +64,12 @@ DEVICES = [
         "user ann is given too: one of them",
     ),
     Mistake("devices.yaml", "{policy: none}", "{policy: none, host: icp.plant}", "is not checked with policy none"),
-    Mistake("devices.yaml", "GW-200: {kind: modbus_tcp,", "GW-200: {kind: modbus_tcp, security: {},", "security means nothing to modbus_tcp, only to opcua"),
+    Mistake(
+        "devices.yaml",
+        "GW-200: {kind: modbus_tcp,",
+        "GW-200: {kind: modbus_tcp, security: {},",
+        "security means nothing to modbus_tcp, only to opcua",
+    ),
     Mistake("devices.yaml", "  ICP: {", "  GW-900: {kind: modbus_tcp, port: 15090}\n  ICP: {", "no device is on this link", "  GW-900"),
     Mistake("devices.yaml", "ICP: {kind: opcua", "ICP: {kind: modbus_tcp", "ICP speaks modbus, icp_lads speaks opcua", "AE-501:"),
     Mistake(
