@@ -18,6 +18,7 @@ from gateway.control.command import Command
 from gateway.control.explain import explain
 from gateway.protocol import VERSION, Ask, Do, Hello, Told, pack, read_word
 from gateway.runtime import Runtime
+from gateway.standing import links, status
 
 _CREDENTIALS = struct.Struct("3i")
 
@@ -90,52 +91,14 @@ class Door:
                 return Told(id=word.id, ok=True, body=status(self.runtime))
             if word.what == "explain":
                 return Told(id=word.id, ok=True, body=explain(self.runtime.plant.scan, word.target, self.runtime.clock.now()))
+            if word.what == "links":
+                return Told(id=word.id, ok=True, body=links(self.runtime))
             if word.what == "stop":
                 self.runtime.stop(f"asked to by {who}")
                 return Told(id=word.id, ok=True)
-            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, explain, stop")
+            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, links, explain, stop")
         except KeyError as error:
             return Told(id=word.id, ok=False, reason=f"unknown name {error}")
-
-
-def status(runtime: Runtime) -> dict[str, Any]:
-    """What a person wants to see first: plant time, batches, what stands, what asks."""
-    scan = runtime.plant.scan
-    parts = scan.parts
-    units: dict[str, Any] = {}
-    for name, engine in parts.units.items():
-        batch = engine.batch
-        if batch is None:
-            continue
-        units[name] = {
-            "batch": batch.id,
-            "state": batch.state,
-            "cause": batch.cause,
-            "recipe": batch.recipe,
-            "lot": batch.lot.get("lot", ""),
-            "formula": batch.control_recipe["formula"],
-            "prompts": batch.open_prompts,
-            "waiting": engine.waiting,
-            "steps": [{"step": run.name, "phase": run.phase, "state": run.state} for run in batch.active],
-            "done": sum(run.state == "COMPLETE" for run in batch.steps.values()),
-            "of": len(batch.steps),
-            "values": {
-                role: parts.image.value[i]
-                for role, i in engine.wiring.roles.items()
-                if "." not in role and not parts.image.quality[i] & 0xC0000000
-            },
-        }
-    return {
-        "utc_ns": runtime.clock.now().utc,
-        "mono_ns": runtime.clock.now().mono,
-        "scans": scan.count,
-        "armed": scan.armed,
-        "units": units,
-        "alarms": {a.row.name: a.state for a in parts.alarms.items if a.state not in ("NORM", "DSUPR")},
-        "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
-        "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},
-        "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or ""},
-    }
 
 
 def _peer(writer: asyncio.StreamWriter) -> str:

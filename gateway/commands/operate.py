@@ -11,6 +11,7 @@ import msgspec
 from rich.console import Console
 
 from gateway.client import Client, Refused
+from gateway.commands.links import show_links
 from gateway.commands.plant import SOCKET
 from gateway.commands.standing import show_status
 
@@ -69,6 +70,14 @@ def status(given: argparse.Namespace) -> int:
     return _ask(given, "status", "")
 
 
+def links(given: argparse.Namespace) -> int:
+    """Print how every link and device does."""
+    return _ask(given, "links", "")
+
+
+_SHOWN = {"status": show_status, "links": show_links}
+
+
 def _do(given: argparse.Namespace, verb: str, target: str, **arguments: Any) -> int:
     async def talk() -> None:
         async with Client(given.data / SOCKET, given.who) as plant:
@@ -84,8 +93,8 @@ def _ask(given: argparse.Namespace, what: str, target: str) -> int:
         if given.json:
             print(msgspec.json.encode(body).decode())
             return
-        if what == "status":
-            show_status(body, Console())
+        if what in _SHOWN:
+            _SHOWN[what](body, Console())
             return
         width = max(len(key) for key in body)
         for key, value in body.items():

@@ -31,6 +31,7 @@ from devices.quality import (
     worse,
 )
 from gateway.control.conversation import Binding, Outcome
+from gateway.control.health import Asked, Health
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.lads import Analyses, IcpDocument
 from gateway.control.reading import Reading
@@ -69,6 +70,7 @@ class OpcUaConversation:
         self.events: list[tuple[str, str]] = []
         self.outcomes: list[Outcome] = []
         self.analyses = Analyses()
+        self.health = Health()
         self.sampling_ns = 0
         self._nodes = {node.name: node for node in profile.nodes}
         self._by_point: dict[str, list[Binding]] = {}
@@ -189,6 +191,7 @@ class OpcUaConversation:
             return
         asked, self._flight = self._flight[1], None
         self._silent = self._silent + 1 if reply.failure == "timeout" else 0
+        self._count(reply, now)
         if reply.failure is None and self.state != "up":
             if self.state == "lost":
                 self.events.append(("regained", self.device))
@@ -201,6 +204,21 @@ class OpcUaConversation:
             self._read(request, reply, asked, now)
         if reply.failure == "lost" or self._silent >= TIMEOUTS_LOST:
             self.lost(now, f"{reply.failure} on {request!r:.80}")
+
+    def _count(self, reply: Reply, now: Now) -> None:
+        health = self.health
+        health.answered += reply.ok
+        health.timeouts += reply.failure == "timeout"
+        health.exceptions += reply.exception is not None
+        health.malformed += reply.failure == "malformed"
+        if not reply.ok:
+            what = reply.failure or f"0x{reply.exception or 0:08X}"
+            health.erred(f"{what} on {type(reply.request).__name__}", now.utc)
+
+    @property
+    def plan(self) -> list[Asked]:
+        """What it is asked for: the nodes read together, and those it does not have."""
+        return [Asked(f"node {name}", len(self._by_point.get(name, ())), name in self._faulty) for name in self.names]
 
     def missed(self, count: int) -> None:
         """The link was not told of so many changes: everything is read at once, and the gap is on record."""
@@ -237,6 +255,7 @@ class OpcUaConversation:
         if self.state != "lost":
             self.state = "lost"
             self.events.append(("lost", why))
+            self.health.erred(why, now.utc)
         if self._sent is not None:
             self._end(self._sent, "unverified", now.mono, why)
         self._flight, self._sent, self._silent = None, None, 0

@@ -23,7 +23,7 @@ from devices.codec import resolution
 from devices.exchange import Read, Reply, Write
 from devices.profile import Profile
 from devices.quality import BAD_COMMUNICATION_ERROR, BAD_CONFIGURATION_ERROR, BAD_NO_COMMUNICATION
-from gateway.control.health import Health
+from gateway.control.health import Asked, Health
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.polling import REFUSED_RETRY_NS, Binding, Poll, Polling
 from gateway.control.proof import Heartbeat, Proof, heartbeat_of, proof_of
@@ -91,6 +91,12 @@ class Conversation:
     def reads(self) -> tuple[Read, ...]:
         """What the device is known to be read with."""
         return tuple(poll.request for poll in self.polling.polls)
+
+    @property
+    def plan(self) -> list[Asked]:
+        """What it is asked for now, as learnt from what it refused."""
+        return [Asked(f"function {poll.request.function}, {poll.request.address}+{poll.request.count}", len(poll.tags), poll.refused)
+                for poll in self.polling.polls]
 
     @property
     def urgent(self) -> bool:

@@ -56,6 +56,14 @@ class Health(msgspec.Struct):
         self.last_error, self.last_error_ns = what, utc_ns
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """One thing that a device is asked for: registers or nodes in words, how many tags live in it, whether it was refused."""
+
+    what: str
+    tags: int
+    refused: bool = False
+
+
 def ne107(state: str, qualities: Iterable[int], refused: bool = False, late: int = 0) -> State:
     """The NE 107 state of a device. ``state``: of its conversation (unknown, up, lost); ``refused``: parts of what is asked.
 

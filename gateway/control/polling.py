@@ -70,7 +70,7 @@ class Poll:
 
     __slots__ = (
         "_busy", "_decode", "_entries", "_following", "_forget", "_said", "_shown", "block", "divided", "news", "not_before", "queued",
-        "request", "tags", "words",
+        "refused", "request", "tags", "words",
     )  # fmt: skip
 
     def __init__(
@@ -95,6 +95,7 @@ class Poll:
         self.queued = False
         self.not_before = 0
         self.divided = False                # it is asked for in parts now
+        self.refused = False                # the device knows no such block
         self._busy = 0
 
     def fill(self, image: Image, payload: bytes, asked: int, seen: Now) -> None:
@@ -112,7 +113,7 @@ class Poll:
             source[tag] = utc
         if self._following is not None:
             self.news = self._following.after(image, *said, mono)
-        self._busy = 0
+        self._busy, self.refused = 0, False
 
     def _translated(self, said: Said) -> list[tuple[int, float, int]]:
         """From points to tags; a Good reading outside what the plant allows becomes Uncertain."""
@@ -132,7 +133,7 @@ class Poll:
         self._forget()
         if code in (1, 2, 3):
             image.spoil(self.tags, BAD_CONFIGURATION_ERROR)
-            self.not_before = now + REFUSED_RETRY_NS
+            self.not_before, self.refused = now + REFUSED_RETRY_NS, True
         elif code in (5, 6):
             self._busy += 1
             self.not_before = now + (SECOND << min(self._busy - 1, 2))

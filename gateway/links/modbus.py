@@ -21,7 +21,7 @@ from typing import Protocol
 import msgspec
 
 from devices.exchange import Read, Reply, Write
-from gateway.control.conversation import Health
+from gateway.control.health import Health
 from gateway.control.image import Now
 from gateway.links.transport import Wire, frame_of, reply_of
 from gateway.links.ways import Way
@@ -31,7 +31,6 @@ BACKOFF_S = (0.1, 4.0)          # first delay and cap: with the scan that then a
 TRIES_BEFORE_LOST = 3
 SILENT_UNITS = 3                # so many units silent in a row (or all there are): it is the link, not a unit
 OVERDUE = 64                    # transactions without an answer that are remembered, to know a late answer from a strange one
-_SMOOTHING = 1 / 16
 
 
 class Talker(Protocol):
@@ -238,7 +237,7 @@ class ModbusLink:
         if not self._heard:
             self._heard, self._heard_at, self._now = True, self._loop.time(), self._clock()
         health = conversation.health
-        health.answer_s += (self._heard_at - flight.sent_at - health.answer_s) * _SMOOTHING
+        health.took(self._heard_at - flight.sent_at)
         reply = reply_of(flight.request, flight.frame, pdu)
         if reply.failure is None:
             self._answers()

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
 
 from devices.exchange import CallMethod, ReadNodes, Reply, Request, WriteNode
@@ -36,6 +37,14 @@ CONNECT_S = 5.0
 FIND_NS = 30 * SECOND
 
 log = structlog.get_logger()
+
+
+class Tally(msgspec.Struct):
+    """What happened on a link: sessions made, attempts that failed since the last of them, sessions lost."""
+
+    connects: int = 0
+    failures: int = 0
+    losses: int = 0
 
 
 class OpcUaLink:
@@ -63,6 +72,7 @@ class OpcUaLink:
         self.connected, self.down = asyncio.Event(), asyncio.Event()
         self.down.set()
         self.attempts = 0
+        self.tally = Tally()
         self._clock, self._security, self._timeout_s = clock, security, timeout_s
         self._polled, self._read_only, self._backoff_s = polled, read_only, backoff_s
         self._random = random.Random(seed)
@@ -87,6 +97,8 @@ class OpcUaLink:
             except Exception as error:
                 why = str(error) or type(error).__name__
                 failed = 0 if self._served else failed + 1
+                self.tally.failures += not self._served
+                self.tally.losses += self._served
                 if isinstance(error, Refused):
                     self._refuse(why)
                 self._lose(why)
@@ -121,6 +133,7 @@ class OpcUaLink:
             await session.open(max(CONNECT_S, self._timeout_s), datetime.fromtimestamp(now.utc / SECOND, UTC))
             self._session = session
             self._served, self._refused = True, ""
+            self.tally.connects, self.tally.failures = self.tally.connects + 1, 0
             self._find_at = self._clock().mono + FIND_NS
             self._know_certificates(session)
             self.conversation.connected(self._clock().mono)
@@ -206,7 +219,10 @@ class OpcUaLink:
     async def _ask(self, session: Session, request: Request) -> Reply:
         if self._read_only and isinstance(request, WriteNode | CallMethod):
             return Reply(request, failure="refused")
+        sent_at = asyncio.get_running_loop().time()
         reply = await session.ask(request)
+        if reply.failure is None:
+            self.conversation.health.took(asyncio.get_running_loop().time() - sent_at)
         if _cancelled():
             raise asyncio.CancelledError
         return reply

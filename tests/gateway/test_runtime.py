@@ -137,6 +137,11 @@ async def test_questions_are_answered_from_the_scan(process: Process, door: Path
         status = await plant.ask("status")
         assert (status["armed"], status["units"]) == (False, {})
         assert (await plant.ask("explain", "XV-1015"))["blocked_by"] == ["start-up"]
+        links = (await plant.ask("links"))["links"]
+        assert {device for link in links.values() for device in link["devices"]} == set(process.runtime.plant.config.devices)
+        every = [device for link in links.values() for device in link["devices"].values()]
+        assert {(each["state"], each["ne107"]) for each in every} <= {("unknown", "function check"), ("lost", "failure")}
+        assert all(each["plan"] for each in every)
 
 
 def mode_of(path: Path) -> int:

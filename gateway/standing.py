@@ -1,0 +1,71 @@
+"""How the plant and its links stand, as the door tells it: plain data, taken between two scans."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.control.health import EDGES_MS, ne107
+from gateway.runtime import Runtime
+
+__all__ = ["links", "status"]
+
+
+def status(runtime: Runtime) -> dict[str, Any]:
+    """What a person wants to see first: plant time, batches, what stands, what asks."""
+    scan = runtime.plant.scan
+    parts = scan.parts
+    units: dict[str, Any] = {}
+    for name, engine in parts.units.items():
+        batch = engine.batch
+        if batch is None:
+            continue
+        units[name] = {
+            "batch": batch.id,
+            "state": batch.state,
+            "cause": batch.cause,
+            "recipe": batch.recipe,
+            "lot": batch.lot.get("lot", ""),
+            "formula": batch.control_recipe["formula"],
+            "prompts": batch.open_prompts,
+            "waiting": engine.waiting,
+            "steps": [{"step": run.name, "phase": run.phase, "state": run.state} for run in batch.active],
+            "done": sum(run.state == "COMPLETE" for run in batch.steps.values()),
+            "of": len(batch.steps),
+            "values": {
+                role: parts.image.value[i]
+                for role, i in engine.wiring.roles.items()
+                if "." not in role and not parts.image.quality[i] & 0xC0000000
+            },
+        }
+    return {
+        "utc_ns": runtime.clock.now().utc,
+        "mono_ns": runtime.clock.now().mono,
+        "scans": scan.count,
+        "armed": scan.armed,
+        "units": units,
+        "alarms": {a.row.name: a.state for a in parts.alarms.items if a.state not in ("NORM", "DSUPR")},
+        "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
+        "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},
+        "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or ""},
+    }
+
+
+def links(runtime: Runtime) -> dict[str, Any]:
+    """Every link with what came over it, and every device behind it: its state, its answers, what it is asked, its last error."""
+    quality = runtime.plant.image.quality
+    told: dict[str, Any] = {}
+    for link in runtime.links:
+        devices: dict[str, Any] = {}
+        for talk in runtime.plant.links[link.name]:
+            plan, health = talk.plan, talk.health
+            refused = any(each.refused for each in plan)
+            devices[talk.device] = {
+                "state": talk.state,
+                "ne107": ne107(talk.state, (quality[tag] for tag in talk.tags), refused, health.late),
+                **msgspec.to_builtins(health),
+                "plan": msgspec.to_builtins(plan),
+            }
+        told[link.name] = {"kind": runtime.plant.config.links[link.name].kind, **msgspec.to_builtins(link.tally), "devices": devices}
+    return {"utc_ns": runtime.clock.now().utc, "edges_ms": list(EDGES_MS), "links": told}
