@@ -143,7 +143,7 @@ class GammaX:
             self._commissioned = True
         run = bank.raw("run") & 1 == 1 and bank.raw("target_mode") == 1 and not bank.expired
         asked = min(max(bank.get("capacity"), 0.0), self.max_l_h) if run else 0.0
-        self._count(bank, 60 * measured.get("l_min", 0.0), asked, dt_s)
+        self._count(bank, 60 * measured.get("l_min", 0.0) if asked > 0.0 else 0.0, asked, dt_s)     # counted by strokes: at rest, none
         bank.set("mode", bank.raw("target_mode"))
         return {"enable": float(run), "l_h": asked, "l_min": asked / 60}
 
