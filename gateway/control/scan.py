@@ -48,7 +48,7 @@ class Scan:
     """The plant process's decision maker. ``run`` is one pass; ``submitted`` tells under which ticket its entries went."""
 
     __slots__ = (
-        "_alarm_tick", "_last", "_last_now", "_totals", "_truths", "_waiting", "armed", "commands", "count", "inbox", "parts", "started",
+        "_alarm_tick", "_last", "_last_now", "_totals", "_waiting", "armed", "commands", "count", "inbox", "parts", "started",
     )  # fmt: skip
 
     def __init__(self, parts: Parts) -> None:
@@ -63,7 +63,6 @@ class Scan:
         self.commands = Commands(parts)
         self._alarm_tick = -1
         self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
-        self._truths: list[Any] = []
 
     # --- one pass -----------------------------------------------------------------------------------------------
     def run(self, now: Now, committed: int) -> Result:
@@ -79,7 +78,7 @@ class Scan:
         for derived in parts.derived:
             derived.update(image, now)
         self._news(entries)
-        truths = self._truths = parts.conditions(image.value, image.quality)
+        truths = parts.conditions(image.value, image.quality)
         n = len(parts.interlocks.items)
         self._trips(parts.interlocks.update(truths[:n], now), entries)
         self._start_up(now, entries)

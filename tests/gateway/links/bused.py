@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -22,6 +21,7 @@ from simulators.bank import Bank
 from simulators.serve_rtu import RtuServers
 from simulators.wire import Network, run
 from tests.gateway.links.peer import PROFILE, bank_of
+from tests.gateway.links.running import Running
 from tests.gateway.links.wired import Watched
 
 PORT = 15021
@@ -75,16 +75,11 @@ class Bused:
 
     async def __aenter__(self) -> Bused:
         await self.servers.start()
-        self._tasks = [asyncio.create_task(self.link.run()), asyncio.create_task(self._scan())]
+        self._running = Running(self.link.run(), self._scan())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        for task in self._tasks:
-            task.cancel()
-        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.servers.stop()
-        wrong = [error for error in ended if isinstance(error, Exception)]
-        assert wrong == []
+        await self._running.end(self.servers.stop)
 
     async def _scan(self) -> None:
         for tick in range(1_000_000):

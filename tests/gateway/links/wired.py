@@ -18,6 +18,7 @@ from gateway.ticker import Clock
 from simulators.serve_modbus import ModbusServers
 from simulators.wire import Network, run
 from tests.gateway.links.peer import COUNT, LEVEL, Listening, bank_of
+from tests.gateway.links.running import Running
 
 PORT = 15011
 TIMEOUT_S, SCAN_S = 0.5, 1.0
@@ -93,16 +94,11 @@ class Wired:
     async def __aenter__(self) -> Wired:
         if self.serve:
             await self.servers.start()
-        self._tasks = [asyncio.create_task(self.link.run()), asyncio.create_task(self._scan())]
+        self._running = Running(self.link.run(), self._scan())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        for task in self._tasks:
-            task.cancel()
-        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.servers.stop()
-        wrong = [error for error in ended if isinstance(error, Exception)]
-        assert wrong == []
+        await self._running.end(self.servers.stop)
 
     async def _scan(self) -> None:
         for second in range(100_000):

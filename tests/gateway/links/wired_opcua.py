@@ -21,6 +21,7 @@ from gateway.ticker import Clock
 from simulators.analyzer import IcpDevice, Measured
 from simulators.serve_opcua import OpcUaServer
 from simulators.wire import Network, run
+from tests.gateway.links.running import Running
 
 PORT = 15060
 TIMEOUT_S = 2.0
@@ -109,15 +110,11 @@ class WiredOpcUa:
     async def __aenter__(self) -> WiredOpcUa:
         if self.serve:
             await self.server.start()
-        self._tasks = [asyncio.create_task(self.link.run()), asyncio.create_task(self._scan())]
+        self._running = Running(self.link.run(), self._scan())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        for task in self._tasks:
-            task.cancel()
-        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.server.stop()
-        assert [error for error in ended if isinstance(error, Exception)] == []
+        await self._running.end(self.server.stop)
 
     async def _scan(self) -> None:
         while True:
