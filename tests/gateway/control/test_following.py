@@ -93,13 +93,15 @@ def test_a_running_time_that_is_no_longer_answered_takes_no_part():
     meter = Meter(msgspec.structs.replace(PULSES, counting=Counting(most_per_s=20.0, running="hours")))
     meter.turn(100, runs_s=5000)
     meter.turn(102, runs_s=5001)
-    assert meter.c.polling.polls[0].block.points
     memory = meter.c.polling._memory  # pyright: ignore[reportPrivateUsage]
+    (poll,) = meter.c.polling.polls
+    following = poll._following  # pyright: ignore[reportPrivateUsage]
+    assert following is not None
+    following._tells.clear()  # pyright: ignore[reportPrivateUsage]
     assert memory.running == {"hours"}
-    fixed = memory.told["hours"]
     for k in range(1, 20):
-        meter.c.polling._memory.told["hours"] = fixed  # pyright: ignore[reportPrivateUsage]
-        meter.turn(102 + k, runs_s=5001 + k // 2)
+        meter.at += 5 * SECOND
+        assert meter.turn(102 + k, runs_s=5001 + 5 * k)[0] == pytest.approx(10.2 + 0.1 * k)
     assert meter.told() == []
 
 
