@@ -165,7 +165,7 @@ def _following(block: BlockRead, mine: Sequence[tuple[int, Binding]], memory: Me
                for _, b in mine if b.frozen_ns or b.leap_per_s]
     place = {point.name: k for k, point in enumerate(block.points)}
     tells = {k: name for name, k in place.items() if name in memory.running}
-    return Following(counted, watched, tells, memory) if counted or watched else None
+    return Following(counted, watched, tells, memory) if counted or watched or tells else None
 
 
 class _Group:
@@ -235,8 +235,6 @@ class Polling:
         if any(part.request == poll.request for part in parts):
             return False
         poll.divided = True
-        if poll.queued:
-            self.queue.remove(poll)
         at = group.polls.index(poll)
         group.polls[at:at + 1] = parts
         group.parts = list(group.polls)

@@ -99,6 +99,20 @@ def test_a_device_that_was_only_starting_up_has_its_whole_blocks_back_within_a_m
     assert device.asked == 1
 
 
+def test_a_block_that_was_due_again_when_it_was_divided_is_asked_again_as_a_whole():
+    """A slow device: the next tick has queued the block before the refusal of the last one came."""
+    device = Device(registers(8), set())
+    (poll,) = device.c.polling.polls
+    device.c.polling.tick(SECOND)
+    assert poll.queued
+    assert device.c.polling.divide(poll, SECOND)
+    assert poll not in device.c.polling.queue
+    device.at += 61 * SECOND
+    device.turn()
+    assert (device.c.polling.polls, device.asked) == ([poll], 1)
+    assert set(device.qualities().values()) == {GOOD}
+
+
 def test_one_that_refuses_the_whole_again_goes_on_with_the_parts_that_were_found():
     device = Device(registers(60), {37})
     device.turn()

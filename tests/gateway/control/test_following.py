@@ -105,6 +105,18 @@ def test_a_running_time_that_is_no_longer_answered_takes_no_part():
     assert meter.told() == []
 
 
+def test_a_running_time_in_a_block_of_its_own_is_heard():
+    meter = Meter(msgspec.structs.replace(PULSES, counting=Counting(most_per_s=20.0, running="hours")))
+    meter.turn(65_530, runs_s=5000)
+    (poll,) = meter.c.polling.polls
+    while meter.c.polling.divide(poll, meter.at):  # until the running time stands alone
+        poll = next(each for each in meter.c.polling.polls if any(point.name == "hours" for point in each.block.points))
+    assert [point.name for point in poll.block.points] == ["hours"]
+    meter.turn(65_534, runs_s=5001)
+    told = meter.c.polling._memory.told["hours"]  # pyright: ignore[reportPrivateUsage]
+    assert told[1] == meter.at
+
+
 def test_an_outage_in_which_it_may_have_gone_round_is_a_gap():
     meter = Meter(msgspec.structs.replace(PULSES, kind=Kind.UINT16, counting=Counting(most_per_s=20_000.0)))
     meter.turn(1000)
