@@ -38,14 +38,14 @@ def order_of(point: Point, order: WordOrder) -> WordOrder:
 def encode(point: Point, order: WordOrder, value: float) -> tuple[int, ...]:
     """The registers that carry a value, rounded to the nearest step of the device.
 
-    A bit inside a register gives that register with only this bit: merge it with ``(register & ~mask) | encoded``.
+    A bit or field inside a register gives that register with only these bits: merge it with ``(register & ~mask) | encoded``.
 
     Raises: ValueError for NaN or infinity, for text, and for a value the registers cannot carry.
     """
     if not math.isfinite(value):
         raise ValueError(f"{point.name}: {value} is not a number a register can carry")
     if point.kind is Kind.BIT:
-        return (int(value != 0) << (point.bit or 0),)
+        return (_field(point, value) << (point.bit or 0),)
     if point.kind in INTEGER_RANGES:
         return _words(point, order, struct.pack(">" + FORMATS[point.kind], _steps(point, value)))
     return _words(point, order, _float_bytes(point, value))
@@ -89,11 +89,11 @@ def unpacker(point: Point, order: WordOrder) -> Callable[[bytes | bytearray, int
     """
     if point.kind is Kind.ASCII:
         raise ValueError(f"{point.name}: text has no numeric value")
-    turn, bit = order_of(point, order), point.bit or 0
+    turn, bit, ones = order_of(point, order), point.bit or 0, (1 << point.bits) - 1
     layout = struct.Struct(">" + FORMATS[point.kind])
     read, size = layout.unpack_from, layout.size
     if point.kind is Kind.BIT:
-        return lambda buffer, at: read(buffer, at)[0] >> bit & 1
+        return lambda buffer, at: read(buffer, at)[0] >> bit & ones
     if point.width == 1 or turn is WordOrder.ABCD:
         return lambda buffer, at: read(buffer, at)[0]
     return lambda buffer, at: read(_arrange(bytes(buffer[at:at + size]), turn))[0]
@@ -107,7 +107,7 @@ def decode(point: Point, order: WordOrder, registers: Sequence[int]) -> float:
     if len(registers) != point.width:
         raise ValueError(f"{point.name}: {len(registers)} registers where {point.width} belong")
     if point.kind is Kind.BIT:
-        return float(registers[0] >> (point.bit or 0) & 1)
+        return float((registers[0] & point.mask) >> (point.bit or 0))
     return raw(point, order, registers) * point.scale + point.offset
 
 
@@ -148,6 +148,15 @@ def decode_text(point: Point, registers: Sequence[int]) -> str:
     """The text in the registers up to the first zero byte, without trailing blanks; odd bytes become "?"."""
     coded = struct.pack(f">{len(registers)}H", *registers)
     return coded.split(b"\0", 1)[0].decode("ascii", "replace").replace("�", "?").rstrip()
+
+
+def _field(point: Point, value: float) -> int:
+    if point.bits == 1:
+        return int(value != 0)
+    number = round(value)
+    if not 0 <= number < 1 << point.bits:
+        raise ValueError(f"{point.name}: {value:g} outside 0..{(1 << point.bits) - 1} that {point.bits} bits can carry")
+    return number
 
 
 def _steps(point: Point, value: float) -> int:

@@ -6,7 +6,8 @@ two words are joined for each); only a block that mixes orders, or whose points 
 
 Quality of a value, the worst of: its status rules, "not available" raw values, NaN, infinity and denormal floats (the
 value then reads 0.0, so that no NaN travels further), failure limits, more than 5 % of span outside its range, outside
-its range. A denormal float is no measurement: it is what a round number looks like with its words swapped.
+its range, a state that nobody described, a scale that is none. A denormal float is no measurement: it is what a round
+number looks like with its words swapped.
 
     >>> decoder = block.compile(block.points)
     >>> values, qualities = decoder.decode(reply.payload)
@@ -23,11 +24,20 @@ from typing import Any
 
 from devices.codec import BIT_TABLES, FORMATS, INTEGER_RANGES, order_of
 from devices.profile import Kind, Point, Table, WordOrder
-from devices.quality import BAD_NOT_CONNECTED, BAD_SENSOR_FAILURE, BAD_WAITING_FOR_INITIAL_DATA, GOOD, UNCERTAIN_EU_EXCEEDED, worse
+from devices.quality import (
+    BAD_CONFIGURATION_ERROR,
+    BAD_NOT_CONNECTED,
+    BAD_SENSOR_FAILURE,
+    BAD_WAITING_FOR_INITIAL_DATA,
+    GOOD,
+    UNCERTAIN_EU_EXCEEDED,
+    worse,
+)
 
 _LARGEST = 1.7976931348623157e308
 _TINY = 1e-37                         # below it a float32 is denormal
 _FAILURE_SHARE = 0.05                 # of span outside the range
+_MOST_DECIMALS = 10                   # SunSpec: exponents go from -10 to 10
 _EIGHT = [tuple(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
 
 Said = tuple[list[float], list[int]]
@@ -44,7 +54,7 @@ class BlockDecoder:
     """
 
     __slots__ = (
-        "_board", "_last", "_posts", "_repeats", "_rows", "_said", "_standing", "_statuses", "_unpack", "_words", "points",
+        "_board", "_last", "_posts", "_repeats", "_rows", "_said", "_scaled", "_standing", "_statuses", "_unpack", "_words", "points",
         "size",
     )  # fmt: skip
 
@@ -59,8 +69,10 @@ class BlockDecoder:
         fields = {name: point.address - address if bits else i for i, (name, point) in enumerate(read.items())}
         self._unpack = _unpack_bits if bits else _registers(address, count, [*read.values()], order)
         self._board = board
-        self._posts = [(name, fields[name], read[name].bit) for name in posted]
+        self._posts = [(name, fields[name], _inside(read[name])) for name in posted]
         self._rows = [_row(point, fields[point.name]) for point in points]
+        self._scaled = [(k, _Scale(point, fields[point.name], read[point.scaled.point], fields[point.scaled.point]))
+                        for k, point in enumerate(points) if point.scaled is not None]
         self._statuses = _Statuses(points, read, fields, board) if any(point.statuses for point in points) else None
         self._words: _Raws | None = None
         self._standing = [GOOD] * len(self._rows)
@@ -78,8 +90,8 @@ class BlockDecoder:
         if len(payload) != self.size:
             raise ValueError(f"reply of {len(payload)} bytes where {self.size} belong ({', '.join(p.name for p in self.points[:4])})")
         raws = self._unpack(payload)
-        for name, field, bit in self._posts:
-            self._board[name] = raws[field] if bit is None else raws[field] >> bit & 1
+        for name, field, (mask, shift) in self._posts:
+            self._board[name] = (raws[field] & mask) >> shift
         if self._statuses is not None:
             words = self._statuses.words(raws)
             if words != self._words:
@@ -92,6 +104,8 @@ class BlockDecoder:
                 value, quality = judge.verdict(raws[field], value, quality)
             values.append(value)
             qualities.append(quality)
+        for k, scale in self._scaled:
+            values[k], qualities[k] = scale.verdict(raws, self._standing[k])
         self._said = values, qualities
         if self._repeats:
             self._last = payload
@@ -107,7 +121,7 @@ class BlockDecoder:
 class _Statuses:
     """The status rules of all points of a block: words from the same block, or as another block last posted them."""
 
-    __slots__ = ("_bits", "_board", "_near", "_pick", "_points", "far")
+    __slots__ = ("_board", "_fields", "_near", "_pick", "_points", "far")
 
     def __init__(self, points: Sequence[Point], read: dict[str, Point], fields: dict[str, int], board: dict[str, int]) -> None:
         names = list(dict.fromkeys(rule.point for point in points for rule in point.statuses))
@@ -118,7 +132,7 @@ class _Statuses:
             if read[name].kind is not Kind.BIT and read[name].kind not in INTEGER_RANGES:
                 raise ValueError(f"status point {name} is {read[name].kind}, not an integer")
         self._pick = _picker([fields[name] for name in self._near])
-        self._bits = [read[name].bit for name in self._near]
+        self._fields = [_inside(read[name]) for name in self._near]
         self._board = board
 
     def words(self, raws: _Raws) -> _Raws:
@@ -129,8 +143,7 @@ class _Statuses:
 
     def standing(self, words: _Raws) -> list[int]:
         """What the words say of each point."""
-        near = {name: word if bit is None else word >> bit & 1
-                for name, bit, word in zip(self._near, self._bits, words, strict=False)}
+        near = {name: (word & mask) >> shift for name, (mask, shift), word in zip(self._near, self._fields, words, strict=False)}
         known = near | dict(zip(self.far, words[len(near):], strict=True))
         return [_standing(point, known) for point in self._points]
 
@@ -149,28 +162,59 @@ def _standing(point: Point, known: dict[str, int | None]) -> int:
 class _Judge:
     """Quality of one point where it is more than a plain number inside its range."""
 
-    __slots__ = ("fail_high", "fail_low", "high", "low", "mask", "missing", "plain")
+    __slots__ = ("fail_high", "fail_low", "high", "low", "mask", "missing", "plain", "shift", "states")
 
     def __init__(self, point: Point) -> None:
-        self.mask = 1 << point.bit if point.bit is not None and point.kind is Kind.BIT else 0
+        self.mask, self.shift = _inside(point) if point.bit is not None and point.kind is Kind.BIT else (0, 0)
         self.missing = frozenset(point.not_available)
+        self.states = frozenset(point.states)
         self.low = -_LARGEST if point.low is None else point.low
         self.high = _LARGEST if point.high is None else point.high
         self.fail_low, self.fail_high = _failure_limits(point)
-        self.plain = not (self.mask or self.missing)
+        self.plain = not (self.mask or self.missing or self.states)
 
     def verdict(self, raw: Any, value: float, quality: int) -> tuple[float, int]:
         """The value as it travels on, and the worse of what its status says and what it says itself."""
         if self.mask:
-            return (1.0 if raw & self.mask else 0.0), quality
+            raw = (raw & self.mask) >> self.shift
+            value = float(raw)
         if raw in self.missing:
             return 0.0, worse(quality, BAD_NOT_CONNECTED)
+        if self.states and raw not in self.states:
+            return value, worse(quality, UNCERTAIN_EU_EXCEEDED)
         if not -_LARGEST <= value <= _LARGEST or (value and -_TINY < value < _TINY):
             return 0.0, worse(quality, BAD_SENSOR_FAILURE)
         if self.low <= value <= self.high:
             return value, quality
         failed = value <= self.fail_low or value >= self.fail_high
         return value, worse(quality, BAD_SENSOR_FAILURE if failed else UNCERTAIN_EU_EXCEEDED)
+
+
+class _Scale:
+    """A value that a register beside it scales."""
+
+    __slots__ = ("_at", "_by", "_field", "_gain", "_judge", "_missing", "_offset")
+
+    def __init__(self, point: Point, field: int, scale: Point, at: int) -> None:
+        assert point.scaled is not None
+        self._field, self._gain, self._offset, self._judge = field, point.scale, point.offset, _Judge(point)
+        self._by, self._at, self._missing = point.scaled.by, at, frozenset(scale.not_available)
+
+    def verdict(self, raws: _Raws, quality: int) -> tuple[float, int]:
+        """Value and quality under the scale that came with it."""
+        raw, scale = raws[self._field], raws[self._at]
+        if scale in self._missing or (self._by == "factor") > (scale != 0) or (self._by != "factor" and abs(scale) > _MOST_DECIMALS):
+            return 0.0, worse(quality, BAD_CONFIGURATION_ERROR)
+        if self._by == "factor":
+            value = raw * self._gain * scale
+        else:
+            value = raw * self._gain * 10.0 ** (scale if self._by == "exponent" else -scale)
+        return self._judge.verdict(raw, value + self._offset, quality)
+
+
+def _inside(point: Point) -> tuple[int, int]:
+    """Mask and shift of what a status or bit point holds of its register."""
+    return (-1, 0) if point.bit is None else (point.mask, point.bit)
 
 
 def _row(point: Point, field: int) -> _Row:

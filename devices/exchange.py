@@ -20,12 +20,17 @@ class Read(msgspec.Struct, frozen=True, gc=False):
 
 
 class Write(msgspec.Struct, frozen=True, gc=False):
-    """Write registers or bits: function 5 one coil, 6 one register, 15 coils, 16 registers."""
+    """Write registers or bits: function 5 one coil, 6 one register, 15 coils, 16 registers, 22 some bits of a register, 23 registers.
+
+    Function 22 carries the AND mask and the OR mask. Function 23 reads ``back`` (address, count) of the holding registers
+    after it has written, in the same request.
+    """
 
     unit: int
     function: int
     address: int
     values: tuple[int, ...]
+    back: tuple[int, int] = (0, 0)
 
 
 class ReadNodes(msgspec.Struct, frozen=True):
@@ -55,7 +60,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     """The answer to one request.
 
     ``payload``: for a Modbus read the register bytes as on the wire (big-endian, 2 per register) or packed bits
-    (LSB first); empty for a write. ``exception``: the device's Modbus exception code. ``failure``: "timeout",
+    (LSB first); empty for a write but function 23. ``exception``: the device's Modbus exception code. ``failure``: "timeout",
     "lost", "malformed" or "refused" when no proper answer came. ``document``: OPC UA values or a method's result.
     """
 

@@ -6,7 +6,8 @@
 
 Rules: tables apart; a gap of at most ``Limits.gap`` registers (16 times as many bits) is read rather than asked around;
 never more than the device's maximum; no value split over two reads; a range of ``Profile.blocks`` is read whole, alone.
-Status points that qualify the wanted points are read with them, and come first when they lie in another block.
+Status points that qualify the wanted points are read with them, and come first when they lie in another block; a register
+that scales a point is always read in the same request.
 """
 
 from __future__ import annotations
@@ -60,9 +61,11 @@ def plan(profile: Profile, points: Iterable[Point]) -> tuple[BlockRead, ...]:
     everything = dict(wanted)
     for point in wanted.values():
         everything.update((rule.point, profile.point(rule.point)) for rule in point.statuses)
+        if point.scaled is not None:
+            everything[point.scaled.point] = profile.point(point.scaled.point)
     pieces: list[tuple[Table, int, int, list[Point]]] = []
     for table in Table:
-        mine = sorted((p for p in everything.values() if p.table is table), key=lambda p: (p.address, p.width, p.bit or 0))
+        mine = [point for point in everything.values() if point.table is table]
         if mine:
             pieces += [(table, *span) for span in _spans(profile, table, mine)]
     return _blocks(profile, pieces, wanted)
@@ -81,20 +84,43 @@ def _spans(profile: Profile, table: Table, points: Sequence[Point]) -> list[tupl
     """Address, count and points of every read of one table, by address."""
     spans: list[tuple[int, int, list[Point]]] = []
     open_span = False
-    for point in points:
-        _check(profile, point)
-        whole = _whole(profile, point)
-        start, end = (whole.address, whole.address + whole.count) if whole else (point.address, point.address + point.width)
+    for start, end, whole, together in sorted((_piece(profile, each) for each in _together(points)), key=lambda piece: piece[:2]):
         if spans and whole and spans[-1][:2] == (start, end - start):
-            spans[-1][2].append(point)
+            spans[-1][2].extend(together)
         elif spans and open_span and not whole and _joins(profile, table, spans[-1], end, start):
             address, count, inside = spans[-1]
-            inside.append(point)
+            inside.extend(together)
             spans[-1] = (address, max(count, end - address), inside)
         else:
-            spans.append((start, end - start, [point]))
-        open_span = whole is None
+            spans.append((start, end - start, together))
+        open_span = not whole
     return spans
+
+
+def _together(points: Sequence[Point]) -> list[list[Point]]:
+    """What is read in one request whatever lies between: a register that scales, with all that it scales; else each by itself."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        groups.setdefault(point.name if point.scaled is None else point.scaled.point, []).append(point)
+    return [*groups.values()]
+
+
+def _piece(profile: Profile, points: list[Point]) -> tuple[int, int, bool, list[Point]]:
+    """Start and end of what is read for points that belong together, and whether it is a whole-only range."""
+    wholes: set[Block | None] = set()
+    for point in points:
+        _check(profile, point)
+        wholes.add(_whole(profile, point))
+    points.sort(key=lambda p: (p.address, p.width, p.bit or 0))
+    whole = wholes.pop()
+    if wholes:
+        raise ValueError(f"{profile.name}.{points[0].name} and the register that scales it do not lie in one whole block")
+    if whole is not None:
+        return whole.address, whole.address + whole.count, True, points
+    start, end = points[0].address, max(point.address + point.width for point in points)
+    if end - start > _maximum(profile.limits, points[0].table):
+        raise ValueError(f"{profile.name}.{points[0].name} and the register that scales it lie further apart than one read reaches")
+    return start, end, False, points
 
 
 def _joins(profile: Profile, table: Table, span: tuple[int, int, list[Point]], end: int, start: int) -> bool:
@@ -134,6 +160,7 @@ def _blocks(profile: Profile, pieces: Sequence[tuple[Table, int, int, list[Point
     blocks: list[BlockRead] = []
     for table, address, count, inside in pieces:
         needed = {rule.point for p in inside if p.name in wanted for rule in p.statuses}
+        needed |= {p.scaled.point for p in inside if p.name in wanted and p.scaled is not None}
         asked = tuple(p for p in inside if p.name in wanted)
         statuses = tuple(p for p in inside if p.name in needed or p.name in away)
         posted = tuple(p.name for p in inside if p.name in away)

@@ -124,6 +124,17 @@ class Counting(msgspec.Struct, frozen=True, kw_only=True):
     running: str | None = None
 
 
+class Scaled(msgspec.Struct, frozen=True):
+    """A register of the device that scales a value: read in the same request, so that the two belong together.
+
+    ``by``: its raw number is an "exponent" of ten (SunSpec: value = raw * 10^n), a number of "decimals" (raw * 10^-n), or a
+    "factor" (raw * n). Where it is not available or no such number, the value is Bad.
+    """
+
+    point: str
+    by: str = "exponent"
+
+
 class Point(msgspec.Struct, frozen=True):
     """One value of a device.
 
@@ -131,7 +142,9 @@ class Point(msgspec.Struct, frozen=True):
     Uncertain, and Bad when more than 5 % of span outside). ``fail_low``/``fail_high``: where the instrument says
     failure by its value (NAMUR NE 43: 3.6 and 21.0 mA, which is not 5 % of span), at or beyond which it is Bad.
     ``not_available``: raw values that mean "no value" (Bad).
-    ``statuses``: rules that make the value Uncertain or Bad. ``bit``: bit number inside a register.
+    ``statuses``: rules that make the value Uncertain or Bad. ``bit``: bit number inside a register;
+    ``bits``: how many, where a field of several begins there. ``states``: of an enumeration, what each raw number means; one
+    that is not among them is Uncertain. ``scaled``: the register that scales it, beside ``scale`` and ``offset``; it can only be read.
     ``cyclic``: False where a write wears out non-volatile memory, so it must never be written cyclically.
     ``trigger``: raw value that must be written to trigger an action (pulse); ``length``: registers of an ASCII point.
     ``sequences``: for a command point, the raw words to write in order for each value (a drive's start sequence).
@@ -148,6 +161,7 @@ class Point(msgspec.Struct, frozen=True):
     scale: float = 1.0
     offset: float = 0.0
     bit: int | None = None
+    bits: int = 1
     order: WordOrder | None = None
     low: float | None = None
     high: float | None = None
@@ -161,7 +175,14 @@ class Point(msgspec.Struct, frozen=True):
     fail_low: float | None = None
     fail_high: float | None = None
     counting: Counting | None = None
+    states: dict[int, str] = {}
+    scaled: Scaled | None = None
     note: str = ""
+
+    @property
+    def mask(self) -> int:
+        """Of a bit or field inside a register: which bits of it are the point's."""
+        return (1 << self.bits) - 1 << (self.bit or 0)
 
     @property
     def width(self) -> int:

@@ -35,6 +35,8 @@ def _points(profile: Profile) -> list[str]:
 
 def _row(profile: Profile, point: Point) -> tuple[str, ...]:
     address = str(point.address) if point.bit is None else f"{point.address}.{point.bit}"
+    if point.bits > 1:
+        address += f"-{(point.bit or 0) + point.bits - 1}"
     if point.width > 1:
         address += f"-{point.address + point.width - 1}"
     order = str(order_of(point, profile.order)) if point.width > 1 and point.length is None else ""
@@ -49,6 +51,10 @@ def _note(point: Point) -> str:
         parts.append(steps)
     if point.trigger is not None:
         parts.append(f"writes 0x{point.trigger:04X}")
+    if point.states:
+        parts.append(", ".join(f"{number} {meaning}" for number, meaning in point.states.items()))
+    if point.scaled is not None:
+        parts.append(f"scaled by {point.scaled.point} ({point.scaled.by})")
     if point.feedback is not None:
         parts.append(f"read back by {point.feedback}")
     if point.not_available:

@@ -216,6 +216,9 @@ def _commission(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     write.add_argument("--as", dest="kind", default="uint16", help="kind of the values (default: uint16)", choices=KINDS)
     write.add_argument("--order", default="ABCD", choices=["ABCD", "CDAB", "BADC", "DCBA"])
     write.add_argument("--multiple", action="store_true", help="function 16 also for one register")
+    write.add_argument("--mask", type=lambda text: int(text, 0), metavar="BITS",
+                       help="function 22: only these bits of the register, which are put to VALUE's (0x0010)")
+    write.add_argument("--read-back", action="store_true", help="function 23: written and read in one request")
     write.add_argument("--yes", action="store_true", help="really send it")
     _data(write)
     found.add_argument("last", type=int, metavar="LAST")

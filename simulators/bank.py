@@ -18,11 +18,11 @@ from typing import Literal
 
 from devices.codec import INTEGER_RANGES, decode, encode, encode_text, packer
 from devices.exchange import Read, Reply, Request, Write
-from devices.profile import Access, CommLoss, Kind, Point, Profile, Table
+from devices.profile import Access, CommLoss, Kind, Point, Profile, Scaled, Table
 from simulators.memory import SECOND, Register, tables_of
 
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
-_WRITES = {5: Table.COIL, 6: Table.HOLDING, 15: Table.COIL, 16: Table.HOLDING}
+_WRITES = {5: Table.COIL, 6: Table.HOLDING, 15: Table.COIL, 16: Table.HOLDING, 22: Table.HOLDING, 23: Table.HOLDING}
 _BITS = (Table.COIL, Table.DISCRETE)
 
 
@@ -67,7 +67,8 @@ class Bank:
         self._commands: dict[str, list[int]] = {point.name: [] for point in profile.points if point.sequences}
         self._registers = {point.name: Register(pack, *self._memory[point.table].at(point.address), point.width, _alone(point, profile))
                            for point in profile.points
-                           if point.bit is None and point.table not in _BITS and (pack := packer(point, profile.order)) is not None}
+                           if point.bit is None and point.scaled is None and point.table not in _BITS
+                           and (pack := packer(point, profile.order)) is not None}
         if profile.identity is not None:
             self.put_raw(*profile.identity)
 
@@ -89,10 +90,11 @@ class Bank:
         if not isinstance(request, Write):
             raise TypeError(f"{self.profile.name} speaks Modbus, not {type(request).__name__}")
         self.written += 1
-        exception = self._write(request, now)
+        back = self._span(Read(request.unit, 3, *request.back)) if request.function == 23 else bytes
+        exception = back if isinstance(back, int) else self._write(request, now)
         self.answered += exception is None
         self.refused += exception is not None
-        return Reply(request, exception=exception)
+        return Reply(request, back() if exception is None and callable(back) else b"", exception)
 
     def step(self, now: int) -> None:
         """When the watchdog has run out: every output with a comm-loss action goes to it, until its next valid command."""
@@ -123,9 +125,11 @@ class Bank:
             register.shown = math.nan
         point = self._points[name]
         if point.bit is not None and point.table not in _BITS:
-            return self._put_bit(point, bool(value))
+            return self._put_bits(point, encode(point, self.profile.order, value)[0])
         if not math.isfinite(value):
             return self._put_unknown(point, value)
+        if point.scaled is not None:
+            value = (value - point.offset) / self._factor(point.scaled) + point.offset
         try:
             words = encode(point, self.profile.order, value)
         except ValueError:
@@ -204,7 +208,8 @@ class Bank:
         table = _WRITES.get(request.function)
         if table is None or request.function not in self.profile.limits.write_functions:
             return ILLEGAL_FUNCTION
-        count = len(request.values)
+        values = request.values if request.function != 22 else self._masked(request)
+        count = len(values)
         most = self.profile.limits.write_registers if table is Table.HOLDING else 1968
         if not 1 <= count <= most or (request.function in (5, 6) and count != 1):
             return ILLEGAL_VALUE
@@ -215,18 +220,26 @@ class Bank:
             return points
         memory = self._memory[table]
         top = 1 if table is Table.COIL else 0xFFFF
-        if any(not 0 <= value <= top for value in request.values):
+        if any(not 0 <= value <= top for value in values):
             return ILLEGAL_VALUE
-        if any(not self._takes(p, request.values[p.address - request.address:p.address - request.address + p.width]) for p in points):
+        if any(not self._takes(p, values[p.address - request.address:p.address - request.address + p.width]) for p in points):
             return ILLEGAL_VALUE
-        memory.put(request.address, request.values)
+        memory.put(request.address, values)
         for point in points:
             if point.name in self._commands:
-                self._commands[point.name].append(request.values[point.address - request.address])
+                self._commands[point.name].append(values[point.address - request.address])
         if self._fed_by == "write" and (self._feeder is None or any(point.name == self._feeder for point in points)):
             self._fed_at = now
             self.expired = False
         return None
+
+    def _masked(self, request: Write) -> tuple[int, ...]:
+        """What a mask write makes of the register; nothing where there is none. Source: V1.1b3 clause 6.16."""
+        memory = self._memory[Table.HOLDING]
+        if not memory.has(request.address):
+            return (0,)
+        keep, put = request.values
+        return (memory.words(request.address, 1)[0] & keep | put & ~keep,)
 
     def _written(self, table: Table, address: int, count: int) -> list[Point] | int:
         """The points that a write covers, each of them whole and writable, or the exception."""
@@ -250,11 +263,14 @@ class Bank:
         high = point.high if point.high is not None else 1.0
         return self._presets.get(name, 0.0) if action is CommLoss.PRESET else high
 
-    def _put_bit(self, point: Point, on: bool) -> None:
+    def _factor(self, scaled: Scaled) -> float:
+        """What the scale register makes of a raw number now."""
+        number = self.raw(scaled.point)
+        return float(number) if scaled.by == "factor" else 10.0 ** (number if scaled.by == "exponent" else -number)
+
+    def _put_bits(self, point: Point, bits: int) -> None:
         memory = self._memory[point.table]
-        word = memory.words(point.address, 1)[0]
-        mask = 1 << (point.bit or 0)
-        memory.put(point.address, (word | mask if on else word & ~mask,))
+        memory.put(point.address, (memory.words(point.address, 1)[0] & ~point.mask | bits,))
 
     def _put_unknown(self, point: Point, value: float) -> None:
         if point.kind in (Kind.FLOAT32, Kind.FLOAT64):

@@ -57,6 +57,10 @@ class Memory:
             return False
         return all((at, size) == (address, count) or at >= address + count or address >= at + size for at, size in self._blocks)
 
+    def has(self, address: int) -> bool:
+        """Whether an address lies in the table."""
+        return 0 <= 2 * (address - self._low) < len(self._bytes)
+
     def span(self, address: int, count: int) -> Callable[[], bytes]:
         """A prepared reader of a range as on the wire."""
         start = 2 * (address - self._low)

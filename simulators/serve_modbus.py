@@ -30,6 +30,7 @@ from simulators.bank import Bank
 
 _NO_SUCH_UNIT = 11              # gateway target device failed to respond
 _TWO = struct.Struct(">HH")
+_THREE = struct.Struct(">HHH")
 _MANY = struct.Struct(">HHB")
 _RECEIVE = 4096
 _KNOWN = 1024                   # reads of one client that are known by their bytes; the rest pymodbus reads every time
@@ -84,12 +85,36 @@ class _WriteMany(Request):
         return Write(unit, 15, self.address, tuple(packed >> k & 1 for k in range(self.count)))
 
 
+class _WriteMask(Request):
+    rtu_frame_size = 10
+
+    def decode(self, data: bytes) -> None:
+        self.address, *self.masks = _THREE.unpack(data)
+
+    def word(self, unit: int) -> Write:
+        return Write(unit, 22, self.address, tuple(self.masks))
+
+
+class _WriteAndRead(Request):
+    rtu_byte_count_pos = 10
+
+    def decode(self, data: bytes) -> None:
+        self.back = _TWO.unpack_from(data)
+        self.address, self.count, size = _MANY.unpack_from(data, 4)
+        self.body = data[9:]
+        if size != len(self.body) or size != 2 * self.count:
+            self.count, self.body = 0, b""              # a byte count that lies is an illegal value
+
+    def word(self, unit: int) -> Write:
+        return Write(unit, 23, self.address, struct.unpack(f">{self.count}H", self.body), self.back)
+
+
 def _request_class(base: type[Request], function: int) -> type[ModbusPDU]:
     return type(f"{base.__name__}{function}", (base,), {"function_code": function})
 
 
 REQUESTS = [*(_request_class(_ReadRequest, f) for f in (1, 2, 3, 4)), *(_request_class(_WriteOne, f) for f in (5, 6)),
-             *(_request_class(_WriteMany, f) for f in (15, 16))]
+             *(_request_class(_WriteMany, f) for f in (15, 16)), _request_class(_WriteMask, 22), _request_class(_WriteAndRead, 23)]
 
 
 class _Connection(ServerRequestHandler):
@@ -166,9 +191,11 @@ def answered(bank: Bank, request: Read | Write, now: int) -> bytes:
     reply = bank.answer(request, now)
     if reply.exception is not None:
         return bytes((request.function | 0x80, reply.exception))
-    if type(request) is Read:
+    if type(request) is Read or request.function == 23:
         return bytes((request.function, len(reply.payload))) + reply.payload
     assert isinstance(request, Write)
+    if request.function == 22:
+        return bytes((22,)) + _THREE.pack(request.address, *request.values)
     return bytes((request.function,)) + _TWO.pack(request.address, _echo(request))
 
 

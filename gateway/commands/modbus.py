@@ -192,7 +192,7 @@ async def _write(given: argparse.Namespace) -> int:
         print("dry run: nothing was sent; --yes sends it")
         return 0
     _not_the_plants(given, target)
-    back = Read(target.unit, FUNCTIONS[given.table], given.first, len(request.values))
+    back = Read(target.unit, FUNCTIONS[given.table], given.first, 1 if request.function == 22 else len(request.values))
     async with target.inquiry(_seconds(given)) as device:
         before, reply = await device.ask(back), await device.ask(request)
         after = await device.ask(back)
@@ -229,6 +229,12 @@ def _request(given: argparse.Namespace, target: Target) -> Write:
         words = tuple(word for value in given.values for word in encode(point, order, value))
     except ValueError as why:
         raise Wrong(str(why)) from None
+    if given.mask is not None:
+        if len(words) != 1 or not 0 < given.mask <= 0xFFFF or words[0] & ~given.mask:
+            raise Wrong(f"--mask 0x{given.mask:04X} takes one register whose bits lie under it")
+        return Write(target.unit, 22, given.first, (0xFFFF & ~given.mask, words[0]))
+    if given.read_back:
+        return Write(target.unit, 23, given.first, words, (given.first, len(words)))
     return Write(target.unit, 6 if len(words) == 1 and not given.multiple else 16, given.first, words)
 
 

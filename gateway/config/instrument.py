@@ -60,6 +60,13 @@ class Counting(Model):
     running: Name | None = None                 # the point that tells how long the device has been running, s
 
 
+class Scaling(Model):
+    """A register that scales a value, read in the same request: an exponent of ten, a number of decimals, or a factor."""
+
+    point: Name
+    by: Literal["exponent", "decimals", "factor"] = "exponent"
+
+
 class RegisterPoint(Model):
     """One value in registers or bits: value = raw * scale + offset, in ``unit``. See ``devices.profile.Point``."""
 
@@ -71,6 +78,7 @@ class RegisterPoint(Model):
     scale: float = 1.0
     offset: float = 0.0
     bit: int | None = Field(None, ge=0, le=15)
+    bits: int = Field(1, ge=1, le=16)           # of a field that begins at ``bit``
     order: OrderName | None = None
     low: float | None = None
     high: float | None = None
@@ -84,6 +92,8 @@ class RegisterPoint(Model):
     sequences: dict[int, tuple[int, ...]] = Field(default_factory=dict)
     feedback: Name | None = None
     counting: Counting | None = None
+    states: dict[int, str] = Field(default_factory=dict)    # of an enumeration: raw number -> meaning; any other is Uncertain
+    scaled: Scaling | None = None
     note: str = ""
 
 
@@ -184,12 +194,13 @@ def profile_of(described: Instrument, listed: Mapping[str, RegisterPoint] | None
 
 
 def _point(name: str, given: RegisterPoint, base: int) -> facts.Point:
-    words: dict[str, Any] = given.model_dump(exclude={"table", "address", "kind", "access", "order", "statuses", "counting"})
+    words: dict[str, Any] = given.model_dump(exclude={"table", "address", "kind", "access", "order", "statuses", "counting", "scaled"})
     return facts.Point(
         name, facts.Table(given.table), given.address - base, facts.Kind(given.kind), access=facts.Access(given.access),
         order=None if given.order is None else facts.WordOrder(given.order),
         statuses=tuple(_status(rule) for rule in given.statuses),
-        counting=None if given.counting is None else facts.Counting(**given.counting.model_dump()), **words,
+        counting=None if given.counting is None else facts.Counting(**given.counting.model_dump()),
+        scaled=None if given.scaled is None else facts.Scaled(**given.scaled.model_dump()), **words,
     )  # fmt: skip
 
 
@@ -212,6 +223,8 @@ def described(profile: facts.Profile) -> dict[str, Any]:
                 value = {k: list(v) for k, v in point.sequences.items()}
             elif key == "counting" and point.counting is not None:
                 value = {k: v for k, v in msgspec.structs.asdict(point.counting).items() if v}
+            elif key == "scaled" and point.scaled is not None:
+                value = msgspec.structs.asdict(point.scaled)
             value = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, facts.StrEnum) else value
             if key not in row and value not in (field.default, [], {}, None):
                 row[key] = value

@@ -21,8 +21,9 @@ from gateway.config.instrument import RegisterPoint
 MAX_BYTES = 1024 * 1024
 MAX_ROWS = 10_000
 NEEDED = ("name", "table", "address")
-COLUMNS = ("name", *(key for key in RegisterPoint.model_fields if key not in ("statuses", "sequences", "not_available", "counting")))
-_WHOLE = ("address", "bit", "length", "trigger")
+_NESTED = ("statuses", "sequences", "not_available", "counting", "states", "scaled")
+COLUMNS = ("name", *(key for key in RegisterPoint.model_fields if key not in _NESTED))
+_WHOLE = ("address", "bit", "bits", "length", "trigger")
 _NUMBER = ("scale", "offset", "low", "high", "fail_low", "fail_high")
 
 

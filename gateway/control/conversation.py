@@ -213,7 +213,7 @@ class Conversation:
                 self.events += [("counter", each) for each in flight.news]
             self.quiet = not (self.polling.queue or self._beats or self.writing.waiting)
         elif type(flight) is Command:
-            self._settle(flight, now.mono, "accepted", "")
+            self._settle(flight, now.mono, "accepted", self.writing.held(reply.payload))
         elif type(flight) is Proof:
             self._judge(flight, reply.payload, now)
 

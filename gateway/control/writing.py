@@ -18,6 +18,7 @@ from devices.profile import Access, Limits, Point, Profile, Table
 from gateway.control.image import SECOND
 from gateway.control.polling import Binding
 
+MASK, WRITE_AND_READ = 22, 23           # functions that a device offers only where its profile says so
 WEAR_NS = 60 * SECOND
 """A point whose memory wears out takes the same value again only after this time."""
 
@@ -33,14 +34,18 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a tag is written: its point, the map from tag to point units, the function code, whether the word can be read."""
+    """Where a tag is written: its point, the map from tag to point units, the function code, whether the word can be read.
+
+    ``back``: registers that function 23 reads after it has written.
+    """
 
     point: Point
     gain: float
     offset: float
     function: int
-    merge: bool             # one bit of a holding register: the other bits must be kept
-    known_by_reading: bool  # the register can be read, so it must have been read before one bit of it is written
+    merge: bool             # some bits of a holding register: the others must be kept
+    known_by_reading: bool  # the register can be read, so it must have been read before some bits of it are written
+    back: tuple[int, int] = (0, 0)
 
 
 class Command:
@@ -127,6 +132,13 @@ class Writing:
             detail = f"{detail} ({command.sent} of {len(command.words)} words)".strip()
         self.end(command.tag, command.value, result, now, detail)
 
+    def held(self, payload: bytes) -> str:
+        """Of registers that were written and read in one request: what the device holds, where that is something else."""
+        request = None if self.active is None else self.active.request
+        if request is None or request.back != (request.address, len(request.values)) or payload == _packed(request.values):
+            return ""
+        return f"the device holds {payload.hex(' ', 2)} after it"
+
     def refuse(self, now: int, why: str) -> None:
         """End everything that is waiting as rejected; a sequence half sent is unverified."""
         self.settle(now, "unverified", why)
@@ -154,9 +166,10 @@ class Writing:
         target = command.target
         values = command.words[command.sent]
         if target.merge:
-            mask = 1 << (target.point.bit or 0)
-            values = (self.words.get(target.point.address, 0) & ~mask | values[0],)
-        command.request = Write(self._unit, target.function, target.point.address, values)
+            values = (self.words.get(target.point.address, 0) & ~target.point.mask | values[0],)
+        elif target.function == MASK:
+            values = (0xFFFF & ~target.point.mask, values[0])
+        command.request = Write(self._unit, target.function, target.point.address, values, target.back)
         return command
 
     def _wears(self, command: Command, now: int) -> bool:
@@ -175,8 +188,13 @@ class Writing:
 
 
 def write_function(point: Point, limits: Limits) -> int:
-    """The function code that writes a point. Raises ValueError when the device has none for it."""
-    wanted = (5, 15) if point.table is Table.COIL else (6, 16) if point.width == 1 else (16,)
+    """The function code that writes a point. Raises ValueError when the device has none for it.
+
+    Bits of a register go out under a mask where the device has function 22: nothing of the others needs to be known.
+    """
+    wanted = (5, 15) if point.table is Table.COIL else (6, 16, WRITE_AND_READ) if point.width == 1 else (16, WRITE_AND_READ)
+    if point.table is Table.HOLDING and point.bit is not None:
+        wanted = (MASK, *wanted)
     for function in wanted:
         if point.table in (Table.COIL, Table.HOLDING) and function in limits.write_functions:
             return function
@@ -186,9 +204,22 @@ def write_function(point: Point, limits: Limits) -> int:
 def _target(profile: Profile, binding: Binding, readable: frozenset[int]) -> Target:
     point = profile.point(binding.point)
     gain, offset = binding.line()
-    merge = point.table is Table.HOLDING and point.bit is not None
-    return Target(point=point, gain=gain, offset=offset, function=write_function(point, profile.limits), merge=merge,
-                  known_by_reading=merge and point.address in readable)
+    function = write_function(point, profile.limits)
+    merge = point.table is Table.HOLDING and point.bit is not None and function != MASK
+    back = _back(profile, point) if function == WRITE_AND_READ else (0, 0)
+    return Target(point=point, gain=gain, offset=offset, function=function, merge=merge,
+                  known_by_reading=merge and point.address in readable, back=back)
+
+
+def _packed(words: Sequence[int]) -> bytes:
+    return b"".join(word.to_bytes(2, "big") for word in words)
+
+
+def _back(profile: Profile, point: Point) -> tuple[int, int]:
+    """What is read in the request that writes a point: its feedback where that is a holding register, else the point itself."""
+    shows = point if point.feedback is None else profile.point(point.feedback)
+    shows = shows if shows.table is Table.HOLDING and shows.access is not Access.WRITE else point
+    return shows.address, shows.width
 
 
 def _words(profile: Profile, target: Target, value: float) -> tuple[tuple[int, ...], ...]:

@@ -140,6 +140,6 @@ class Bus:
 def form(request: Read | Write) -> _Form:
     """What the answer to a request is told by, besides its unit: function and byte count (address for a write)."""
     if type(request) is Write:
-        return request.function, request.address
+        return request.function, 2 * request.back[1] if request.function == 23 else request.address
     assert isinstance(request, Read)
     return request.function, 2 * request.count if request.function > 2 else (request.count + 7) // 8

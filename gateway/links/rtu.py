@@ -170,7 +170,7 @@ def _tells(request: bytes) -> bool:
 
 
 def _wanted(request: bytes) -> int:
-    """The byte count that the answer to a read must state."""
+    """The byte count that the answer to a read (function 1 to 4, 23) must state."""
     count = int.from_bytes(request[4:6], "big")
     return 2 * count if request[1] > 2 else (count + 7) // 8
 
@@ -187,12 +187,12 @@ def answer_size(buffer: bytes | bytearray, at: int, request: bytes) -> int:
         return 5
     if function != asked:
         return 0
-    if function <= 4:
+    if function <= 4 or function == 23:
         wanted = _wanted(request)
         return more if more <= 3 else 5 + wanted if buffer[at + 2] == wanted else 0
     if function == _IDENTIFY:
         return _identity_size(buffer, at, more)
-    return 8
+    return 10 if function == 22 else 8
 
 
 def _identity_size(buffer: bytes | bytearray, at: int, more: int) -> int:
@@ -220,4 +220,8 @@ def _sizes(buffer: bytearray, at: int) -> tuple[int, ...]:
         return (8,)
     if function in (15, 16):
         return (8, 9 + buffer[at + 6]) if at + 6 < len(buffer) else (8,)
+    if function == 22:
+        return (10,)
+    if function == 23:
+        return (5 + buffer[at + 2], 13 + buffer[at + 10]) if at + 10 < len(buffer) else (5 + buffer[at + 2],)
     return ()

@@ -23,8 +23,10 @@ from pymodbus.pdu.bit_message import (
     WriteSingleCoilRequest,
 )
 from pymodbus.pdu.register_message import (
+    MaskWriteRegisterRequest,
     ReadHoldingRegistersRequest,
     ReadInputRegistersRequest,
+    ReadWriteMultipleRegistersRequest,
     WriteMultipleRegistersRequest,
     WriteSingleRegisterRequest,
 )
@@ -48,6 +50,13 @@ def frame_of(request: Read | Write) -> bytes:
     elif request.function in (5, 15):
         coils = WriteSingleCoilRequest if request.function == 5 else WriteMultipleCoilsRequest
         pdu = coils(address=request.address, bits=[bool(value) for value in request.values], dev_id=request.unit)
+    elif request.function == 22:
+        and_mask, or_mask = request.values
+        pdu = MaskWriteRegisterRequest(address=request.address, and_mask=and_mask, or_mask=or_mask, dev_id=request.unit)
+    elif request.function == 23:
+        address, count = request.back
+        pdu = ReadWriteMultipleRegistersRequest(read_address=address, read_count=count, write_address=request.address,
+                                                write_registers=list(request.values), dev_id=request.unit)
     else:
         registers = WriteSingleRegisterRequest if request.function == 6 else WriteMultipleRegistersRequest
         pdu = registers(address=request.address, registers=list(request.values), dev_id=request.unit)
@@ -81,7 +90,11 @@ def reply_of(request: Read | Write, sent: bytes, pdu: bytes) -> Reply:
         wanted = 2 * request.count if function > 2 else (request.count + 7) // 8
         whole = len(pdu) == wanted + 2 and pdu[1] == wanted
         return Reply(request, pdu[2:]) if whole else Reply(request, failure="malformed")
-    return Reply(request) if pdu == sent[7:12] else Reply(request, failure="malformed")     # 5, 6: the request; 15, 16: its head
+    if isinstance(request, Write) and function == 23:
+        wanted = 2 * request.back[1]
+        return Reply(request, pdu[2:]) if len(pdu) == wanted + 2 and pdu[1] == wanted else Reply(request, failure="malformed")
+    repeated = sent[7:14] if function == 22 else sent[7:12]                                 # 5, 6, 22: the request; 15, 16: its head
+    return Reply(request) if pdu == repeated else Reply(request, failure="malformed")
 
 
 class Owner(Protocol):

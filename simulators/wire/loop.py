@@ -1,7 +1,7 @@
 """An event loop whose time is a number: when nothing is ready, it goes to the next timer at once.
 
-Real descriptors, signals and threads still work. A job in an executor takes no virtual time: while one is under way time
-stands still. A thread of one's own is announced with ``held``. What can never go on is an error, not a hang: no timer and
+Real descriptors, signals and threads still work. A job in an executor takes no virtual time: while one is under way nothing
+else happens. A thread of one's own is announced with ``held``. What can never go on is an error, not a hang: no timer and
 nothing ready (Deadlock), a limit reached (OutOfTime), callbacks for ever at one instant (Standstill), an exception that
 nobody caught (Unhandled).
 """
@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import selectors
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ START_S = 1000.0                    # loop time at the start of a run; not 0, wh
 UTC_S = 1_767_225_600.0             # 2026-01-01T00:00:00Z, which is START_S on the loop's clock
 PASSES = 100_000                    # passes of the loop at one instant before it is called a standstill
 RESOLUTION_S = 1e-9                 # of asyncio's timers: what is due within it is run at once
-PATIENCE_S = 60.0                   # wall time that a job outside may take
+PATIENCE_S = 60.0                   # wall time that a job outside may take,
+ALONE_S = 5.0                       # and for how much of it the loop waits: a job may need the loop
 _ASYNCIO = asyncio.__path__[0]
 
 
@@ -76,6 +78,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.outside = 0
         self.broken: Exception | None = None
         self._passes = 0
+        self._workers = ThreadPoolExecutor(thread_name_prefix="wire")
+        self.set_default_executor(self._workers)
         self.set_exception_handler(_unhandled)
 
     # --- time ----------------------------------------------------------------------------------------------------
@@ -130,8 +134,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     # --- threads -------------------------------------------------------------------------------------------------
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
-        """As asyncio's; time stands still until the job is done."""
-        future: asyncio.Future[Any] = super().run_in_executor(executor, func, *args)
+        """As asyncio's; time and the loop stand still until the job is done: what comes next must not hang on how long it took."""
+        job = (executor or self._workers).submit(func, *args)
+        wait([job], ALONE_S)
+        future = asyncio.wrap_future(job, loop=self)
         self.outside += 1
         future.add_done_callback(self._came_back)
         return future

@@ -48,6 +48,10 @@ def _point(point: Point) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield "kind", f"a {point.table} carries {'a bit' if bit_table else 'registers'}, not {point.kind}", ("bit",) if bit_table else ()
     if point.bit is not None and bit_table:
         yield "bit", f"a {point.table} is a bit already", ()
+    if point.bits > 1 and (point.bit is None or point.bit + point.bits > 16):
+        yield "bits", f"{point.bits} bits from {'no bit' if point.bit is None else f'bit {point.bit}'} on are no part of a register", ()
+    if point.scaled is not None and (point.kind in (Kind.BIT, Kind.ASCII) or point.access is not Access.READ):
+        yield "scaled", "a register scales a number that is only read", ()
     if point.kind is Kind.ASCII and point.length is None:
         yield "length", "is missing: a text has a number of registers", ()
     if point.scale == 0:
@@ -58,6 +62,17 @@ def _point(point: Point) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield "counting", f"a {point.kind} does not count; whole numbers do", ()
     if point.access is not Access.READ and point.table in (Table.DISCRETE, Table.INPUT):
         yield "access", f"the {point.table} table is read only", ("r",)
+
+
+def _scaling(draft: Draft, path: tuple[str, ...], profile: Profile, point: Point) -> Iterator[Fault]:
+    """The register that scales a point is a whole number of its own table."""
+    known, table = {each.name: each for each in profile.points}, point.table
+    assert point.scaled is not None
+    scale = known.get(point.scaled.point)
+    if scale is None:
+        yield draft.unknown(path, point.scaled.point, known, "point")
+    elif scale.kind not in INTEGER_RANGES or scale.table is not table or scale.scaled is not None:
+        yield draft.fault(path, f"{scale.name} is {scale.kind} in the {scale.table} table; a scale is a whole number in the {table} table")
 
 
 def references(draft: Draft) -> Iterator[Fault]:
@@ -72,6 +87,8 @@ def references(draft: Draft) -> Iterator[Fault]:
                     yield draft.unknown(path, rule.point, known, "point")
                 elif known[rule.point].kind is not Kind.BIT and known[rule.point].kind not in INTEGER_RANGES:
                     yield draft.fault(path, f"{rule.point} is {known[rule.point].kind}; a status is a whole number or a bit")
+            if point.scaled is not None:
+                yield from _scaling(draft, (*here, "points", point.name, "scaled", "point"), profile, point)
             if point.counting is not None and point.counting.running not in (None, *known):
                 yield draft.unknown((*here, "points", point.name, "counting", "running"), point.counting.running or "", known, "point")
             if point.feedback is not None and point.feedback not in known:
@@ -90,7 +107,8 @@ def readable(draft: Draft) -> Iterator[Fault]:
     """All of it can be asked of the device in reads that it answers."""
     for name, profile in _described(draft):
         wanted = [p for p in profile.points if p.access is not Access.WRITE and p.kind is not Kind.ASCII]
-        if any(rule.point not in {p.name for p in profile.points} for p in wanted for rule in p.statuses):
+        named = {rule.point for p in wanted for rule in p.statuses} | {p.scaled.point for p in wanted if p.scaled is not None}
+        if not named <= {p.name for p in profile.points}:
             continue                            # told above
         try:
             for block in plan(profile, wanted):

@@ -176,8 +176,9 @@ def switches(draft: Draft) -> Iterator[Fault]:
     """Only a switch is inverted, and only numbers without unit have named states."""
     for name, tag in draft.tags.items():
         source = source_of(draft, tag)
-        if tag.invert and isinstance(source, Point) and source.kind is not Kind.BIT:
-            yield draft.fault(("tags", name, "invert"), f"point {tag.point} is {source.kind.value}; only a bit is inverted")
+        if tag.invert and isinstance(source, Point) and (source.kind is not Kind.BIT or source.bits > 1):
+            what = source.kind.value if source.bits == 1 else f"a field of {source.bits} bits"
+            yield draft.fault(("tags", name, "invert"), f"point {tag.point} is {what}; only a bit is inverted")
         if tag.states and tag.unit != "1":
             yield draft.fault(("tags", name, "states"), f"states belong to a switch or enumeration, this tag is in {tag.unit}")
 
@@ -205,7 +206,7 @@ def _collide(a: Point, b: Point) -> bool:
     """Whole words overlap, or a bit is written inside a word that is written too."""
     if a.bit is None and b.bit is None:
         return True
-    return a.bit == b.bit if a.bit is not None and b.bit is not None else a.access is b.access is Access.READ_WRITE
+    return bool(a.mask & b.mask) if a.bit is not None and b.bit is not None else a.access is b.access is Access.READ_WRITE
 
 
 CHECKS = (names, bindings, units, units_fit_points, spans, ranges, ages, switches, points_once)

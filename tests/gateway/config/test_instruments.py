@@ -121,6 +121,13 @@ def test_a_list_separates_as_its_header_does_and_knows_every_key_of_a_point(desc
         ("base: 1\n", "base: 1\nblocks: [{table: input, address: 2, count: 1}]\n", "lies across the edge of the block"),
         ("base: 1\n", "base: 1\nregisters: ../site.yaml\n", "is no name of a file beside this one"),
         ("base: 1\n", "base: 1\nregisters: none.csv\n", "none.csv:1: cannot be read"),
+        ("{table: input, address: 3}", "{table: input, address: 3, kind: bit, bit: 14, bits: 3}", "3 bits from bit 14 on are no part"),
+        ("{table: input, address: 3}", "{table: input, address: 3, bits: 3}", "3 bits from no bit on are no part"),
+        ("{table: input, address: 3}", "{table: input, address: 3, scaled: {point: sf}}", "unknown point 'sf', allowed: ph"),
+        ("{table: input, address: 3}", "{table: input, address: 3, scaled: {point: ph}}", "ph is float32 in the input table; a scale is"),
+        ("kind: float32", "kind: bit\n    bit: 1\n    scaled: {point: ph_status}", "a register scales a number that is only read"),
+        ("{table: input, address: 3}", "{table: input, address: 203}\n  x: {table: input, address: 9, scaled: {point: ph_status}}",
+         "lie further apart than one read reaches"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_description_is_told_with_file_line_and_what_is_allowed(

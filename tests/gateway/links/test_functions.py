@@ -1,0 +1,199 @@
+"""Function codes 22 and 23: bits written under a mask, a write that is read back in the same request; over TCP and on a bus.
+
+The servers are pymodbus's, with its own framers.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable
+
+import pytest
+from msgspec.structs import replace
+
+from devices.exchange import Write
+from devices.profile import Access, Kind, Limits, Point, Profile, Table, Verified
+from gateway.control.conversation import Binding, Conversation
+from gateway.control.image import SECOND, Image, Now
+from gateway.links.bus_link import BusLink
+from gateway.links.modbus import ModbusLink
+from gateway.links.rtu import adu
+from gateway.links.rtu_wire import RtuWire
+from gateway.links.transport import frame_of, reply_of
+from gateway.links.ways import Socket
+from gateway.ticker import Clock
+from simulators.bank import Bank
+from simulators.serve_modbus import ModbusServers
+from simulators.serve_rtu import RtuServers
+from simulators.wire import Network, run
+from tests.gateway.links.running import Running
+from tests.gateway.links.test_rtu import asking
+
+PORT = 15011
+RW = Access.READ_WRITE
+PROFILE = Profile(
+    name="remote io", maker="none", model="none", protocol="modbus", source="assumed", verified=Verified.ASSUMED,
+    limits=Limits(gap=0, write_functions=(5, 22, 23)),
+    points=(
+        Point("level", Table.INPUT, 0),
+        Point("fan", Table.HOLDING, 10, Kind.BIT, bit=0, access=RW),
+        Point("stage", Table.HOLDING, 10, Kind.BIT, bit=4, bits=3, access=RW),
+        Point("speed", Table.HOLDING, 20, Kind.FLOAT32, access=RW, low=0.0, high=100.0),
+        Point("dose", Table.HOLDING, 30, access=Access.WRITE, feedback="dosed"),
+        Point("dosed", Table.HOLDING, 31),
+    ),
+)
+NAMES = ("level", "fan", "stage", "speed", "dose")
+TAG = {name: k for k, name in enumerate(NAMES)}
+
+
+class Rig:
+    """One device behind a link in virtual time. ``out``: every frame that left."""
+
+    def __init__(self, net: Network, rtu: bool) -> None:
+        self.net, self.clock, self.bank = net, Clock(), Bank(PROFILE)
+        self.image = Image(list(NAMES), [5 * SECOND] * len(NAMES))
+        self.device = Conversation("IO", PROFILE, self.image, [Binding(point=name, tag=k) for name, k in TAG.items()])
+        self.out: list[bytes] = []
+        self.cable = net.cable(PORT)
+        self.cable.to_server.tap = self._note
+        banks = {PORT: {1: self.bank}}
+        self.servers = (RtuServers if rtu else ModbusServers)(banks, lambda: self.clock.now().mono)
+        rng = random.Random(1)
+        self.link = (
+            BusLink("BUS", Socket("127.0.0.1", PORT, RtuWire), 0.25, [self.device], gap_s=0.002, clock=self.clock.now, rng=rng) if rtu
+            else ModbusLink("GW", Socket("127.0.0.1", PORT), 0.5, [self.device], clock=self.clock.now, rng=rng))
+
+    def _note(self, data: bytes) -> bytes:
+        self.out.append(data)
+        return data
+
+    async def scans(self, count: int) -> None:
+        for _ in range(count):
+            now = self.clock.now().mono
+            self.device.beat(now)
+            self.link.poke(now)
+            await self.net.lapse(1.0)
+
+    def write(self, name: str, value: float) -> None:
+        now = self.clock.now().mono
+        self.device.write(TAG[name], value, now, now + 10 * SECOND)
+        self.link.poke(now)
+
+    def ended(self) -> list[tuple[str, str]]:
+        found = [(outcome.result, outcome.detail) for outcome in self.device.outcomes]
+        self.device.outcomes.clear()
+        return found
+
+
+def live(scenario: Callable[[Rig], Awaitable[None]], rtu: bool) -> None:
+    async def main(net: Network) -> None:
+        rig = Rig(net, rtu)
+        await rig.servers.start()
+        running = Running(rig.link.run())
+        await rig.scans(2)
+        await scenario(rig)
+        await running.end(rig.servers.stop)
+
+    run(main, seed=1, limit_s=600.0)
+
+
+@pytest.fixture(params=["tcp", "rtu"])
+def rtu(request: pytest.FixtureRequest) -> bool:
+    return request.param == "rtu"
+
+
+def test_bits_are_written_under_a_mask_and_the_others_stay_whoever_changed_them(rtu: bool):
+    async def scenario(rig: Rig) -> None:
+        rig.write("fan", 1)
+        await rig.scans(1)
+        rig.bank.put_raw("stage", 5)            # the device's own doing, after our last reading
+        rig.write("fan", 0)
+        rig.write("stage", 6)
+        await rig.scans(2)
+        assert rig.ended() == [("accepted", "")] * 3
+        assert (rig.bank.get("fan"), rig.bank.get("stage")) == (0.0, 6.0)
+        assert (rig.image.value[TAG["fan"]], rig.image.value[TAG["stage"]]) == (0.0, 6.0)
+        masks = [frame for frame in rig.out if frame[1 if rtu else 7] == 22]
+        at = 4 if rtu else 10
+        assert [frame[at:at + 4].hex() for frame in masks] == ["fffe0001", "fffe0000", "ff8f0060"]
+
+    live(scenario, rtu)
+
+
+def test_a_write_is_read_back_in_the_same_request(rtu: bool):
+    async def scenario(rig: Rig) -> None:
+        rig.write("speed", 42.5)
+        await rig.scans(1)
+        assert rig.bank.get("speed") == 42.5
+        rig.write("dose", 7)                    # its feedback is another register
+        await rig.scans(1)
+        assert rig.ended() == [("accepted", ""), ("accepted", "")]
+        assert [frame[1 if rtu else 7] for frame in rig.out].count(23) == 2
+        rig.write("speed", 101.0)               # beyond what the device takes
+        await rig.scans(1)
+        (result, detail), = rig.ended()
+        assert (result, rig.bank.get("speed")) == ("rejected", 42.5)
+        assert "exception 3 on write 23" in detail
+
+    live(scenario, rtu)
+
+
+def test_a_device_that_holds_something_else_after_a_write_is_told_of(rtu: bool):
+    async def scenario(rig: Rig) -> None:
+        def limited(data: bytes) -> bytes:
+            at = 1 if rtu else 7
+            if data[at] != 23:
+                return data
+            head, held = data[:at + 2], b"\x41\xa0\x00\x00"         # 20.0
+            return adu(head + held) if rtu else head + held
+
+        rig.cable.to_client.tap = limited
+        rig.write("speed", 42.5)
+        await rig.scans(1)
+        assert rig.ended() == [("accepted", "the device holds 41a0 0000 after it")]
+
+    live(scenario, rtu)
+
+
+MASK = Write(1, 22, 10, (0xFFFE, 0x0001))
+BOTH = Write(1, 23, 20, (0x1234, 0x5678), (20, 2))
+
+
+@pytest.mark.parametrize(("request_", "right"), [(MASK, "16000afffe0001"), (BOTH, "170412345678")])
+@pytest.mark.fault("M06")
+def test_only_the_whole_answer_to_the_very_request_counts(request_: Write, right: str):
+    sent, answer = frame_of(request_), bytes.fromhex(right)
+    assert reply_of(request_, sent, answer).ok
+    for at in range(len(answer)):
+        for bit in range(8):
+            wrong = bytearray(answer)
+            wrong[at] ^= 1 << bit
+            if request_ is BOTH and at >= 2:
+                continue                        # its data: any number is a reading
+            assert not reply_of(request_, sent, bytes(wrong)).ok
+    assert not reply_of(request_, sent, answer[:-1]).ok
+    assert not reply_of(request_, sent, answer + b"\0").ok
+    assert reply_of(request_, sent, bytes((request_.function | 0x80, 2))).exception == 2
+
+
+@pytest.mark.parametrize(("request_", "right"), [(MASK, "16000afffe0001"), (BOTH, "170412345678")])
+def test_on_a_bus_the_answer_is_found_by_its_length_in_any_cut(request_: Write, right: str):
+    answer = adu(b"\x01" + bytes.fromhex(right))
+    for cut in range(1, len(answer)):
+        framer = asking(request_)
+        assert framer.feed(b"\xff\x01" + answer[:cut]) == []
+        assert [(heard.answers, heard.pdu.hex()) for heard in framer.feed(answer[cut:])] == [(True, right)]
+
+
+def test_without_the_functions_bits_are_merged_and_registers_written_as_before():
+    plain = replace(PROFILE, limits=replace(PROFILE.limits, write_functions=(5, 6, 16)))
+    image = Image(list(NAMES), [5 * SECOND] * len(NAMES))
+    device, bank = Conversation("IO", plain, image, [Binding(point=name, tag=k) for name, k in TAG.items()]), Bank(plain)
+    bank.put_raw("fan", 1)
+    device.write(TAG["stage"], 6, SECOND, 5 * SECOND)
+    assert device.due(SECOND) is None           # the other bits are not known yet
+    device.beat(SECOND)
+    while (asked := device.due(SECOND)) is not None:
+        device.absorb(bank.answer(asked, SECOND), Now(SECOND, SECOND))
+    assert (bank.get("fan"), bank.get("stage")) == (1.0, 6.0)
