@@ -149,6 +149,7 @@ def _orders(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     _common(status, "operate:status")
     links = commands.add_parser("links", help="how every link and device does: state, answers, what is asked, last error")
     links.add_argument("--json", action="store_true")
+    links.add_argument("--plan", metavar="DEVICE", help="what this device is asked for now, as learnt from what it refused, as YAML")
     _common(links, "operate:links")
     interlock = commands.add_parser("interlock", help="reset, bypass or un-bypass an interlock")
     interlock.add_argument("verb", choices=["reset", "bypass", "unbypass"])

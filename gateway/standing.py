@@ -58,14 +58,17 @@ def links(runtime: Runtime) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for link in runtime.links:
         devices: dict[str, Any] = {}
+        ill = {cause: words for talk in runtime.plant.links[link.name] for cause, words in talk.health.standing.items()}
         for talk in runtime.plant.links[link.name]:
             plan, health = talk.plan, talk.health
             refused = any(each.refused for each in plan)
             devices[talk.device] = {
                 "state": talk.state,
-                "ne107": ne107(talk.state, (quality[tag] for tag in talk.tags), refused, health.late),
+                "ne107": ne107(talk.state, (quality[tag] for tag in talk.tags), refused, bool(ill)),
                 **msgspec.to_builtins(health),
+                "complaints": {} if talk.state == "lost" else talk.complaints(),
                 "plan": msgspec.to_builtins(plan),
             }
-        told[link.name] = {"kind": runtime.plant.config.links[link.name].kind, **msgspec.to_builtins(link.tally), "devices": devices}
+        kind = runtime.plant.config.links[link.name].kind
+        told[link.name] = {"kind": kind, **msgspec.to_builtins(link.tally), "standing": ill, "devices": devices}
     return {"utc_ns": runtime.clock.now().utc, "edges_ms": list(EDGES_MS), "links": told}

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from gateway.config.instrument import as_yaml
+
 
 def show_links(told: dict[str, Any], console: Console) -> None:
     """Print the links as the door tells them."""
@@ -22,10 +24,22 @@ def show_links(told: dict[str, Any], console: Console) -> None:
             name, link = "", {**link, "kind": ""}
     console.print(table, soft_wrap=True)
     for link in told["links"].values():
+        for words in link["standing"].values():
+            console.print(f"{words} (now)", soft_wrap=True)         # begins with the link's name and place
         for device, each in link["devices"].items():
+            for words in each["complaints"].values():
+                console.print(f"{device}: {words} (now)", soft_wrap=True)
             if each["last_error"]:
                 at = datetime.fromtimestamp(each["last_error_ns"] / 1e9, UTC).strftime("%H:%M:%S")
                 console.print(f"{device}: {each['last_error']} (last, {at} UTC)", soft_wrap=True)
+
+
+def plan_of(told: dict[str, Any], device: str) -> str:
+    """What a device is asked for now, as YAML: every block with its points, those it refused marked. Raises KeyError."""
+    plan = {name: each["plan"] for link in told["links"].values() for name, each in link["devices"].items()}[device]
+    at = datetime.fromtimestamp(told["utc_ns"] / 1e9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    asked = [{"asked": block["what"], "points": block["points"], **({"refused": True} if block["refused"] else {})} for block in plan]
+    return as_yaml({"device": device, "at": at, "plan": asked})
 
 
 def _figures(each: dict[str, Any], edges: list[int]) -> list[str]:

@@ -13,7 +13,7 @@ from rich.console import Console
 from devices.instruments import PROFILES
 from gateway.config.describe import fault_list, show_faults, show_plant, summary
 from gateway.config.faults import ConfigFaults
-from gateway.config.instrument import as_yaml
+from gateway.config.instrument import profile_yaml
 from gateway.config.loading import load
 from gateway.config.models import Config
 from gateway.paths import belfast_config
@@ -69,5 +69,5 @@ def devices(given: argparse.Namespace) -> int:
     if given.yaml and profile.protocol != "modbus":
         print(f"{given.name} is no Modbus instrument: only those are written as YAML", file=sys.stderr)
         return 2
-    print(as_yaml(profile) if given.yaml else profile_json(profile).decode() if given.json else register_table(profile))
+    print(profile_yaml(profile) if given.yaml else profile_json(profile).decode() if given.json else register_table(profile))
     return 0

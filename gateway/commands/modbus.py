@@ -19,7 +19,7 @@ from devices.profile import Kind, Limits, Point, Profile, Table, Verified, WordO
 from devices.sighting import plausible, readings
 from gateway.commands.look import config_of
 from gateway.commands.plant import SOCKET
-from gateway.config.instrument import as_yaml
+from gateway.config.instrument import profile_yaml
 from gateway.links.inquiry import Inquiry
 from gateway.links.quiet import gap_s
 from gateway.links.transport import frame_of
@@ -250,7 +250,7 @@ async def _map(given: argparse.Namespace) -> int:
         ranges = await device.map(target.unit, FUNCTIONS[given.table], given.first, given.last)
         asked, objects = device.asked, await device.identify(target.unit)
     if given.draft:
-        print(as_yaml(draft(given.draft, Table(given.table), ranges, objects or {}, str(target))), end="")
+        print(profile_yaml(draft(given.draft, Table(given.table), ranges, objects or {}, str(target))), end="")
         return 0
     for address, payload in ranges:
         print(f"{given.table} {address}..{address + len(payload) // 2 - 1}")

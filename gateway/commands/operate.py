@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 
 from gateway.client import Client, Refused
-from gateway.commands.links import show_links
+from gateway.commands.links import plan_of, show_links
 from gateway.commands.plant import SOCKET
 from gateway.commands.standing import show_status
 
@@ -71,7 +71,7 @@ def status(given: argparse.Namespace) -> int:
 
 
 def links(given: argparse.Namespace) -> int:
-    """Print how every link and device does."""
+    """Print how every link and device does, or the plan of one device."""
     return _ask(given, "links", "")
 
 
@@ -92,6 +92,12 @@ def _ask(given: argparse.Namespace, what: str, target: str) -> int:
             body = await plant.ask(what, target)
         if given.json:
             print(msgspec.json.encode(body).decode())
+            return
+        if getattr(given, "plan", None):
+            try:
+                print(plan_of(body, given.plan), end="")
+            except KeyError:
+                raise Refused(f"no device {given.plan!r}") from None
             return
         if what in _SHOWN:
             _SHOWN[what](body, Console())

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from devices.equipment import CLASSES
@@ -26,6 +26,7 @@ _WHOLE = re.compile(r"\{([a-z][a-z0-9_]*)\}\Z")
 _SUM = re.compile(r"=\s*(\d{1,9})((?:\s*[-+*]\s*\d{1,9}){1,8})\s*\Z")
 
 Entry = tuple[Scalar, Tree]
+Mapped = dict[str, list[str]]
 
 
 def expand(entries: Mapping, path: str) -> tuple[list[Entry], list[Fault]]:
@@ -139,20 +140,26 @@ def _sum(text: str) -> Value:
     return total
 
 
-def for_each_unit(rows: Sequence[Entry], units: dict[str, list[str]], path: str) -> Iterator[Entry | Fault]:
-    """Rows with ``class`` once for every unit of that class, called ``unit.row``; other rows as they stand."""
+def for_each(rows: Sequence[Entry], units: Mapped, affected: Callable[[str, str], Sequence[str]], path: str) -> Iterator[Entry | Fault]:
+    """Rows with ``class`` once for every unit of that class, called ``unit.row``; rows ``of`` links or devices once for each
+    that their cause can happen to; other rows as they stand. ``units``: class -> units.
+    """
     for key, value in rows:
-        wanted = value.get("class") if isinstance(value, Mapping) else None
-        if not isinstance(value, Mapping) or not isinstance(wanted, Scalar):
+        wanted, of, when, named = (value.get(k) if isinstance(value, Mapping) else None for k in ("class", "of", "when", "unit"))
+        if isinstance(value, Mapping) and isinstance(wanted, Scalar):
+            if named is not None:
+                yield Fault(named.place, f"{path}.{key.value}.unit", "a row has a class or a unit, not both")
+                continue
+            if str(wanted.value) not in CLASSES:
+                yield unknown(wanted.place, f"{path}.{key.value}.class", str(wanted.value), CLASSES, "equipment class")
+            yield from _each(key, value, "unit", wanted, units.get(str(wanted.value), []))
+        elif isinstance(value, Mapping) and isinstance(of, Scalar) and of.value in ("link", "device") and value.get("where") is None:
+            yield from _each(key, value, "where", of, affected(str(of.value), str(getattr(when, "value", ""))))
+        else:
             yield key, value
-            continue
-        named = value.get("unit")
-        if named is not None:
-            yield Fault(named.place, f"{path}.{key.value}.unit", "a row has a class or a unit, not both")
-            continue
-        members = units.get(str(wanted.value), [])
-        if str(wanted.value) not in CLASSES:
-            yield unknown(wanted.place, f"{path}.{key.value}.class", str(wanted.value), CLASSES, "equipment class")
-        for unit in members:
-            mine = Mapping([*value.items, (Scalar("unit", wanted.place), Scalar(unit, wanted.place))], value.place)
-            yield Scalar(f"{unit}.{key.value}", key.place), mine
+
+
+def _each(key: Scalar, value: Mapping, field: str, said: Scalar, names: Sequence[str]) -> Iterator[Entry]:
+    for name in names:
+        mine = Mapping([*value.items, (Scalar(field, said.place), Scalar(name, said.place))], value.place)
+        yield Scalar(f"{name}.{key.value}", key.place), mine

@@ -245,13 +245,18 @@ def described(profile: facts.Profile) -> dict[str, Any]:
     return {key: value for key, value in whole.items() if value not in (None, [], {})}
 
 
-def as_yaml(profile: facts.Profile) -> str:
+def profile_yaml(profile: facts.Profile) -> str:
     """A Modbus profile as the text of an instrument file."""
+    return as_yaml(described(profile))
+
+
+def as_yaml(data: Any) -> str:
+    """Plain data as YAML, keys in their order."""
     out = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style, yaml.width = None, 150
     yaml.sort_base_mapping_type_on_output = False  # pyright: ignore[reportAttributeAccessIssue]    # annotated as None there
-    yaml.dump(described(profile), out)
+    yaml.dump(data, out)
     return out.getvalue()
 
 

@@ -9,18 +9,20 @@ Changes take effect at the next start: nothing here is called while the plant ru
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 
 from gateway.config.checks import check, check_at_last
 from gateway.config.draft import SECTIONS, Draft
-from gateway.config.expand import Entry, expand, for_each_unit
+from gateway.config.expand import Entry, expand, for_each
 from gateway.config.faults import ConfigFaults, Fault, Place
 from gateway.config.instrument import RegisterPoint, profile_of
 from gateway.config.models import Config, Simulation, Site
 from gateway.config.register_list import read_list
 from gateway.config.shape import shaped
+from gateway.config.told import affected
 from gateway.config.yaml_source import Mapping, Scalar, Tree, read
 
 # file -> sections it holds; units before what is said of classes
@@ -159,7 +161,7 @@ class _Files:
         self.draft.incomplete |= bool(faults)
         if section in BY_CLASS:
             self.draft.rows |= {str(key.value) for key, _ in entries}
-            rows = list(for_each_unit(entries, self.classes, section))
+            rows = list(for_each(entries, self.classes, functools.partial(affected, self.draft), section))
             self.faults += [row for row in rows if isinstance(row, Fault)]
             entries = [row for row in rows if not isinstance(row, Fault)]
         for name, value in entries:

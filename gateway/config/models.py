@@ -243,6 +243,8 @@ class Alarm(Model):
 
     equipment_class: Name | None = Field(None, alias="class")
     unit: Name | None = None
+    of: Literal["link", "device"] | None = None     # then ``when`` is one of the causes that ``control.comms`` knows
+    where: Name | None = None                   # which one; none: the row stands for every link or device
     when: str
     priority: Literal["critical", "high", "medium", "low"]
     on_delay_s: Seconds = 0.0

@@ -215,10 +215,15 @@ class OpcUaConversation:
             what = reply.failure or f"0x{reply.exception or 0:08X}"
             health.erred(f"{what} on {type(reply.request).__name__}", now.utc)
 
+    def complaints(self) -> dict[str, str]:
+        """What is wrong with the device itself while it answers, by its cause, in words."""
+        found = self._serving.complaints()
+        return found | {"refused": f"has not, or not as it should be: {', '.join(self._faulty)}"} if self._faulty else found
+
     @property
     def plan(self) -> list[Asked]:
         """What it is asked for: the nodes read together, and those it does not have."""
-        return [Asked(f"node {name}", len(self._by_point.get(name, ())), name in self._faulty) for name in self.names]
+        return [Asked(f"node {name}", len(self._by_point.get(name, ())), name in self._faulty, (name,)) for name in self.names]
 
     def missed(self, count: int) -> None:
         """The link was not told of so many changes: everything is read at once, and the gap is on record."""

@@ -70,7 +70,7 @@ class Conversation:
         self._proof = proof_of(profile, self.unit)
         self._heart = heartbeat_of(profile, self.unit, timeout_s)
         self._proven = self._proof is None
-        self._wrong = False
+        self._wrong = ""                    # what was found instead of it
         self._may_prove = False
         self._proof_at = 0
         self.depth = depth
@@ -95,8 +95,15 @@ class Conversation:
     @property
     def plan(self) -> list[Asked]:
         """What it is asked for now, as learnt from what it refused."""
-        return [Asked(f"function {poll.request.function}, {poll.request.address}+{poll.request.count}", len(poll.tags), poll.refused)
-                for poll in self.polling.polls]
+        return [Asked(f"function {poll.request.function}, {poll.request.address}+{poll.request.count}", len(poll.tags), poll.refused,
+                      tuple(point.name for point in poll.block.points)) for poll in self.polling.polls]
+
+    def complaints(self) -> dict[str, str]:
+        """What is wrong with the device itself while it answers, by its cause, in words."""
+        if self._wrong:
+            return {"wrong_device": self._wrong}
+        refused = [asked.what for asked in self.plan if asked.refused] if any(poll.refused for poll in self.polling.polls) else []
+        return {"refused": f"refuses {'; '.join(refused)}"} if refused else {}
 
     @property
     def urgent(self) -> bool:
@@ -229,7 +236,7 @@ class Conversation:
         self._drop_flight(now, "connection replaced")
         self.polling.restart()
         self._proven = self._proof is None
-        self._wrong = self._may_prove = False
+        self._wrong, self._may_prove = "", False
         self._proof_at = self._probe_at = 0
         self._silent = self._probes = 0
         self._reported.clear()
@@ -252,17 +259,18 @@ class Conversation:
         except ValueError as why:
             return self._failed(proof, "malformed", now, str(why))
         if found == proof.raw:
-            self._proven, self._wrong = True, False
+            self._proven, self._wrong = True, ""
             self._reported.clear()
         else:
-            self._wrong_device(f"wrong device: {proof.point.name} is {found}, expected {proof.raw}", now.mono)
+            self._wrong_device(f"wrong device: {proof.point.name} is {found}, expected {proof.raw}", now)
 
-    def _wrong_device(self, detail: str, now: int) -> None:
-        self._wrong = True
-        self._proof_at = now + WRONG_RETRY_NS
+    def _wrong_device(self, detail: str, now: Now) -> None:
+        self._wrong = detail
+        self.health.erred(detail, now.utc)
+        self._proof_at = now.mono + WRONG_RETRY_NS
         self._report("wrong_device", detail)
         self._spoil(BAD_CONFIGURATION_ERROR)
-        self.writing.refuse(now, "wrong device")
+        self.writing.refuse(now.mono, "wrong device")
 
     # ---------------------------------------------------------------------------------------------------- failures
     def _failed(self, flight: _Flight, failure: str, now: Now, detail: str = "") -> None:
@@ -304,7 +312,7 @@ class Conversation:
         elif type(flight) is Heartbeat:
             self._report("refused", detail)
         elif type(flight) is Proof and code in (1, 2, 3):
-            self._wrong_device(f"wrong device: {detail}", now.mono)
+            self._wrong_device(f"wrong device: {detail}", now)
 
     def _settle(self, flight: _Flight, now: int, result: str, detail: str) -> None:
         if type(flight) is Command:

@@ -32,6 +32,13 @@ class Expiry:
         if passed <= self._told:
             return None
         self._told = passed
+        return self.words(utc)
+
+    def words(self, utc: int) -> str:
+        """When it ends, from 30 days before on; empty until then."""
+        left = self.ends_utc - utc
+        if left > DAYS[0] * DAY:
+            return ""
         date = f"{datetime.fromtimestamp(self.ends_utc // SECOND, UTC):%Y-%m-%d}"
         if left <= 0:
             return f"{self.what} ended on {date}: the next connection will be refused"

@@ -25,6 +25,7 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
             "cause": item.row.cause,
             "consequence": item.row.consequence,
             "action": item.row.action,
+            "says": parts.comms.says(parts.alarms.items.index(item)),
         }
     i = parts.image.index[name]
     reading = {

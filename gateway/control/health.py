@@ -7,7 +7,7 @@
 
 NE 107 (2017) knows, besides "good", four states: F failure (no valid signal), C function check (not valid for a time, as
 somebody works on it), S out of specification (uncertain), M maintenance required (valid, but its reserve runs out). Here F is
-read from Bad values or a lost device, S from Uncertain ones, M from parts that the device refuses or answers late to, and C
+read from Bad values or a lost device, S from Uncertain ones, M from parts that the device refuses and from a wire that is ill, and C
 from a wire that is not yet proven.
 """
 
@@ -33,6 +33,7 @@ class Health(msgspec.Struct):
     """Figures of one device. ``answer_s``: running mean of the answer time, supplied by the link, as are ``late`` answers.
 
     ``answers``: how many answers took up to each of ``EDGES_MS``, and longer. ``last_error``: in words, with its moment in UTC.
+    ``standing``: what the link says is wrong now, by its cause (``comms.FACTS``), in words.
     """
 
     answered: int = 0
@@ -45,6 +46,7 @@ class Health(msgspec.Struct):
     answers: list[int] = msgspec.field(default_factory=lambda: [0] * (len(EDGES_MS) + 1))
     last_error: str = ""
     last_error_ns: int = 0
+    standing: dict[str, str] = msgspec.field(default_factory=dict[str, str])
 
     def took(self, seconds: float) -> None:
         """An answer came after so many seconds of wall time."""
@@ -57,15 +59,17 @@ class Health(msgspec.Struct):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One thing that a device is asked for: registers or nodes in words, how many tags live in it, whether it was refused."""
+    """One thing that a device is asked for: registers or nodes in words, its points, how many tags live in it, whether refused."""
 
     what: str
     tags: int
     refused: bool = False
+    points: tuple[str, ...] = ()
 
 
-def ne107(state: str, qualities: Iterable[int], refused: bool = False, late: int = 0) -> State:
-    """The NE 107 state of a device. ``state``: of its conversation (unknown, up, lost); ``refused``: parts of what is asked.
+def ne107(state: str, qualities: Iterable[int], refused: bool = False, warned: bool = False) -> State:
+    """The NE 107 state of a device. ``state``: of its conversation (unknown, up, lost); ``refused``: parts of what is asked;
+    ``warned``: its wire is ill.
 
     The worst wins, in the order F, C, S, M. Values that never arrived yet are no failure while the device is not lost.
     """
@@ -76,4 +80,4 @@ def ne107(state: str, qualities: Iterable[int], refused: bool = False, late: int
         return "function check"
     if any(map(is_uncertain, known)):
         return "out of specification"
-    return "maintenance required" if refused or late else "good"
+    return "maintenance required" if refused or warned else "good"

@@ -10,6 +10,7 @@ import msgspec
 from gateway.control.alarm import Alarms
 from gateway.control.chain import BatchCreated, Entry, SampleRequested
 from gateway.control.command import Command
+from gateway.control.comms import Comms
 from gateway.control.demand import Outputs
 from gateway.control.derived import Derived
 from gateway.control.image import SECOND, Image, Now
@@ -62,6 +63,7 @@ class Parts(msgspec.Struct, kw_only=True):
     talks: list[Any]
     trip_tags: list[int]
     figures: list[tuple[int, Callable[[], float | None]]]
+    comms: Comms
     create: Callable[[Command, Now], BatchCreated | str]
     start_sample: Callable[[SampleRequested, Now], None]
     documents: Callable[[], list[Any]]

@@ -91,7 +91,9 @@ class Scan:
         if self.armed and now.mono // parts.alarm_period_ns != self._alarm_tick:
             self._alarm_tick = now.mono // parts.alarm_period_ns         # not before the first full image: nobody learns from that
             m = len(parts.alarms.items)
-            entries += parts.alarms.update(truths[n:n + m], truths[n + m:], now)
+            conditions, suppressed = truths[n:n + m], truths[n + m:]
+            parts.comms.judge(conditions, suppressed)
+            entries += parts.alarms.update(conditions, suppressed, now)
         parts.outputs.arbitrate(image, now, *self._forced(), armed)
         if parts.outputs.failures:
             entries += parts.outputs.failures

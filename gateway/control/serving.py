@@ -21,11 +21,16 @@ SKEW = 5 * SECOND
 class Serving:
     """The last word of one server. ``quality``: the best that its values can have. A server that does not say is taken to be well."""
 
-    __slots__ = ("quality", "why", "_skewed")
+    __slots__ = ("quality", "why", "_clock_says", "_skewed")
 
     def __init__(self) -> None:
         self.quality, self.why = GOOD, ""
-        self._skewed = False
+        self._skewed, self._clock_says = False, ""
+
+    def complaints(self) -> dict[str, str]:
+        """What is wrong with it now, by its cause, in words."""
+        found = {"degraded": self.why} if self.why else {}
+        return found | {"skewed": self._clock_says} if self._skewed else found
 
     def heard(self, state: int | None, level: int | None, time_utc: int | None, utc: int) -> list[tuple[str, str]]:
         """Take in what it says at ``utc`` (ns, ours); the events that follow, each once a change."""
@@ -50,4 +55,5 @@ class Serving:
         self._skewed = skewed
         if not skewed:
             return [("skew_ended", "its clock is right again")]
-        return [("skewed", f"its clock is {abs(ahead) / SECOND:.0f} s {'ahead of' if ahead > 0 else 'behind'} ours")]
+        self._clock_says = f"its clock is {abs(ahead) / SECOND:.0f} s {'ahead of' if ahead > 0 else 'behind'} ours"
+        return [("skewed", self._clock_says)]

@@ -23,16 +23,13 @@ from gateway.links.ways import Way
 
 CANARIES = 2                    # before one request; then it counts as one without an answer
 RETURN_S = (0.1, 2.0)           # first delay and cap of opening again: with quiet time, canary and scan a unit is Good within 5 s
-JUDGED_S = 300.0                # figures of a bus are judged over this time
-NOISY = 0.01                    # share of garbled answers that is reported
-FEW = 5                         # of either that are no accident
 _JOT = 1e-6                     # s; timers may come so much early
 
 
 class BusLink(ModbusLink):
     """See the module. ``gap_s``: silence before a frame; ``usual_s``: what the quiet follows from where it is not the timeout."""
 
-    __slots__ = ("_asked", "_canaries", "_fed", "_garbled", "_held", "_judged_at", "_late", "_strange", "_tardy", "_told", "bus")
+    __slots__ = ("_canaries", "_fed", "_held", "bus")
 
     def __init__(self, name: str, way: Way, timeout_s: float, conversations: Sequence[Talker], *, gap_s: float,
                  clock: Callable[[], Now], rng: random.Random, read_only: bool = False, connect_s: float = CONNECT_S,
@@ -44,10 +41,6 @@ class BusLink(ModbusLink):
         self._held: Flight | None = None            # what is sent when its canary, out now or answered, has proved the bus
         self._canaries = 0                          # before it so far
         self._fed: dict[int, float] = {}            # unit -> when it last answered
-        self._asked = self._garbled = self._strange = self._late = 0    # since the bus was last judged
-        self._tardy: Talker | None = None           # whose late answer was the last
-        self._judged_at = 0.0
-        self._told: tuple[str, ...] = ()
 
     # ----------------------------------------------------------------------------------------------------- what goes out
     def _next(self, now: int) -> None:
@@ -62,7 +55,7 @@ class BusLink(ModbusLink):
         frame = self._go_on_with(self._held, at) if self._held is not None else None
         frame = self._chosen(now, at) if frame is None else frame
         if frame is not None and self._wire is not None:
-            self._asked += 1
+            self.judge.asked += 1
             self._wire.write(frame)
         else:
             self._rest()
@@ -134,12 +127,10 @@ class BusLink(ModbusLink):
         self.bus.heard(at)
         if isinstance(self._wire, RtuWire):
             framer, tally = self._wire.framer, self.tally
-            self._garbled += framer.crc_errors
+            self.judge.garbled += framer.crc_errors
             tally.garbled += framer.crc_errors
             tally.noise += framer.noise
             framer.crc_errors = framer.noise = 0
-        if self._garbled or self._strange or self._late:
-            self._judge(at)
         super().settled()
 
     def _stray(self, unit: int, pdu: bytes, at: float) -> None:
@@ -148,12 +139,9 @@ class BusLink(ModbusLink):
         owner = next((each for each in self.conversations if each.unit == unit), None)
         if owner is None:
             self.tally.strange += 1
-            self._strange += 1
+            self.judge.strange += 1
         elif late:
-            owner.health.late += 1
-            self.tally.late += 1
-            self._late += 1
-            self._tardy = owner
+            self._came_late(owner)
         else:
             self.tally.surplus += 1
 
@@ -165,22 +153,6 @@ class BusLink(ModbusLink):
         if isinstance(self._wire, RtuWire):
             self._wire.forget()
         super()._timeout(transaction)
-
-    def _judge(self, at: float) -> None:
-        """Tell the plant of a noisy bus, of a timeout that is too short or of another master, each once in a while."""
-        if at - self._judged_at >= JUDGED_S:
-            self._judged_at, self._told = at, ()
-            self._asked = self._garbled = self._strange = self._late = 0
-        if "noisy_bus" not in self._told and self._garbled >= FEW and self._garbled > NOISY * self._asked:
-            self._tell("noisy_bus", f"{self._garbled} garbled answers to {self._asked} requests")
-        if "late_answers" not in self._told and self._late >= FEW:
-            self._tell("late_answers", f"{self._late} answers came after the timeout of {self.timeout_s * 1000:.0f} ms", self._tardy)
-        if "second_master" not in self._told and self._strange >= FEW:
-            self._tell("second_master", f"{self._strange} frames of units that are not on this link")
-
-    def _tell(self, event: str, detail: str, about: Talker | None = None) -> None:
-        self._told += (event,)
-        (about or self.conversations[0]).events.append((event, f"{self.name} {self.way.place}: {detail}"))
 
     # ------------------------------------------------------------------------------------------------------- connection
     def attach(self, wire: Wire, loop: asyncio.AbstractEventLoop) -> None:

@@ -23,6 +23,7 @@ import msgspec
 from devices.exchange import Read, Reply, Write
 from gateway.control.health import Health
 from gateway.control.image import Now
+from gateway.links.judge import Judge
 from gateway.links.transport import Wire, frame_of, reply_of
 from gateway.links.ways import Way
 
@@ -95,8 +96,8 @@ class ModbusLink:
 
     __slots__ = (
         "_after", "_alarm", "_backoff", "_clock", "_drained", "_flights", "_frames", "_gone", "_heard", "_heard_at",
-        "_loop", "_now", "_overdue", "_paused", "_rings", "_rng", "_silence", "_silent", "_silent_units", "_transaction", "_turn",
-        "_wire", "backoff_s", "connect_s", "conversations", "name", "read_only", "tally", "timeout_s", "way", "window",
+        "_loop", "_now", "_overdue", "_paused", "_rings", "_rng", "_silence", "_silent", "_silent_units", "_tardy", "_transaction",
+        "_turn", "_wire", "backoff_s", "connect_s", "conversations", "judge", "name", "read_only", "tally", "timeout_s", "way", "window",
     )  # fmt: skip
 
     def __init__(self, name: str, way: Way, timeout_s: float, conversations: Sequence[Talker], *,
@@ -119,6 +120,8 @@ class ModbusLink:
         self._alarm: asyncio.TimerHandle | None = None
         self._paused: asyncio.TimerHandle | None = None
         self._overdue: dict[int, Talker] = {}
+        self._tardy: Talker | None = None           # whose late answer was the last
+        self.judge = Judge(f"{name} {way.place}", timeout_s, self.conversations[0].health.standing if self.conversations else {})
         self._silence = 0                   # timeouts since the last answer of any unit (of lost ones only when all are lost)
         self._silent: set[int] = set()      # and whose they were
         self._turn = 0
@@ -255,10 +258,18 @@ class ModbusLink:
         self._backoff = self.backoff_s[0]
 
     def settled(self) -> None:
-        """All frames of a segment have been taken in: go on with what is due."""
+        """All frames of a segment have been taken in: judge what they tell of the wire, go on with what is due."""
+        if not self.judge.idle:
+            self._judge()
         if self._heard:
             self._heard = False
             self._go_on()
+
+    def _judge(self) -> None:
+        """Tell the plant of a noisy wire, of a timeout that is too short or of another master, each once in a while."""
+        for event, detail in self.judge.look(self._loop.time()):
+            about = self._tardy if event == "late_answers" and self._tardy is not None else self.conversations[0]
+            about.events.append((event, detail))
 
     def _go_on(self) -> None:
         if self._wire is not None and self._paused is None and len(self._flights) < self.window:
@@ -273,8 +284,14 @@ class ModbusLink:
         if owner is None:
             self.tally.surplus += 1
         else:
-            owner.health.late += 1
-            self.tally.late += 1
+            self._came_late(owner)
+
+    def _came_late(self, owner: Talker) -> None:
+        """An answer to a request of this device that had been given up."""
+        owner.health.late += 1
+        self.tally.late += 1
+        self.judge.late += 1
+        self._tardy = owner
 
     # --------------------------------------------------------------------------------------------------- timeouts
     def _check(self) -> None:

@@ -85,7 +85,8 @@ class OpcUaLink:
         self._silent = 0
         self._refused = ""                      # the last refusal told: the same one again is no news
         self._find_at = 0
-        self._expiries: dict[str, Expiry] = {}
+        self._expiries: dict[str, Expiry] = {}  # every certificate that was shown, by fingerprint: each is spoken of once,
+        self._shown: list[Expiry] = []          # and those of this session
 
     async def run(self) -> None:
         """Keep the device connected until cancelled."""
@@ -196,14 +197,21 @@ class OpcUaLink:
                 await self._subscribe(session)
 
     def _know_certificates(self, session: Session) -> None:
+        self._shown = []
         ours = None if session.own is None else session.own.certificate
         for what, certificate in (("own certificate", ours), ("server certificate", session.server_certificate)):
             if certificate is not None:
                 ends = round(certificate.not_valid_after_utc.timestamp()) * SECOND
-                self._expiries.setdefault(fingerprint(certificate), Expiry(f"{what} {fingerprint(certificate)[:16]}", ends))
+                mark = fingerprint(certificate)
+                self._shown.append(self._expiries.setdefault(mark, Expiry(f"{what} {mark[:16]}", ends)))
 
     def _warn(self, utc: int) -> None:
-        for expiry in self._expiries.values():
+        standing = "; ".join(words for expiry in self._shown if (words := expiry.words(utc)))
+        if standing:
+            self.conversation.health.standing["expiring"] = standing
+        else:
+            self.conversation.health.standing.pop("expiring", None)
+        for expiry in self._shown:
             said = expiry.due(utc)
             if said is not None:
                 self.conversation.events.append(("expiring", said))

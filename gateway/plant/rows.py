@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from gateway.config.models import Derived as DerivedModel
 from gateway.config.models import Loop as LoopModel
 from gateway.control.alarm import AlarmRow
 from gateway.control.analyzer import OpcUaConversation
+from gateway.control.comms import Told
 from gateway.control.conditions import compile_set, parse
 from gateway.control.conversation import Conversation
 from gateway.control.demand import OutputRow
@@ -21,6 +23,7 @@ from gateway.control.loop import LimitRow, LoopRow
 from gateway.plant.names import Names
 
 Talk = Conversation | OpcUaConversation
+_BAD = re.compile(r"bad\(\s*([^\s()]+)\s*\)")
 
 
 class Rows:
@@ -151,9 +154,23 @@ class Rows:
     def conditions(self) -> Callable[[list[float], list[int]], list[Any]]:
         config = self.config
         sources = [self._source(row.cause, row.unit) for row in config.interlocks.values()]
-        sources += [self._source(row.when, row.unit) for row in config.alarms.values()]
+        sources += [self._source(row.when, row.unit) if row.of is None else "None" for row in config.alarms.values()]
         sources += [self._source(row.suppressed_when, row.unit) if row.suppressed_when else "False" for row in config.alarms.values()]
         return compile_set(sources)
+
+    def told(self) -> Told:
+        """What communication says to the alarms: the rows that are about it, and those that only say that a value is Bad."""
+        rows = list(self.config.alarms.items())
+        about = tuple((k, row.of, row.where or "", row.when) for k, (_, row) in enumerate(rows) if row.of is not None)
+        lost = {where: of for _, of, where, fact in about if fact == "lost"}
+        bad: list[tuple[int, str]] = []
+        for k, (_, row) in enumerate(rows):
+            only = _BAD.fullmatch(row.when.strip())
+            tag = None if only is None else self.names.tag(only[1], row.unit)
+            device = self.config.tags[tag].device if tag in self.config.tags else None
+            if device is not None and (device in lost or self.config.devices[device].link in lost):
+                bad.append((k, device))
+        return Told(about, tuple(bad))
 
     def _source(self, text: str, unit: str | None, truth: bool = True) -> str:
         return parse(text).source(lambda name: self._value(name, unit), lambda name: self.names.unit_of(name, unit), truth=truth)

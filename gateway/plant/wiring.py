@@ -21,8 +21,9 @@ from gateway.config.scaling import tag_line
 from gateway.control.alarm import Alarms
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.chain import SampleRequested
+from gateway.control.comms import Comms
 from gateway.control.conversation import Binding, Conversation
-from gateway.control.demand import Outputs
+from gateway.control.demand import Output, Outputs
 from gateway.control.derived import Derived
 from gateway.control.image import Image, Now
 from gateway.control.interlock import Interlocks
@@ -94,6 +95,7 @@ class _Builder:
             talks=list(self.talks.values()),
             trip_tags=self.rows.trip_tags(),
             figures=self._figures(units, loops),
+            comms=Comms(links, self._commanded(outputs), self.rows.told()),
             create=Creation(config, units),
             start_sample=_sampler(analyzer),
             documents=lambda: _drain(analyzer),
@@ -139,6 +141,13 @@ class _Builder:
             frozen_ns=ns(tag.frozen_s or 0.0),
             leap_per_s=tag.leap_per_s or 0.0,
         )
+
+    def _commanded(self, outputs: Outputs) -> dict[str, list[Output]]:
+        """Device -> its outputs."""
+        found: dict[str, list[Output]] = {}
+        for item in outputs.items:
+            found.setdefault(self.of_tag[item.row.tag].device, []).append(item)
+        return found
 
     def _send(self, tag: int, value: float, now: int, expires: int) -> None:
         self.of_tag[tag].write(tag, value, now, expires)

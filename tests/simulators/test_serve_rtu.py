@@ -25,9 +25,9 @@ from simulators.serving import Simulation
 from simulators.wire import Network, run
 from tests.gateway.links.certificates import Authority
 from tests.gateway.links.peer import bank_of
-from tests.simulators.wire.test_whole_line import plant_of, quiet
+from tests.simulators.wire.line import plant_of
 
-__all__ = ["quiet"]             # the fixture
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def framed(body: str) -> bytes:

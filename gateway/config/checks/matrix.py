@@ -10,6 +10,7 @@ from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Interlock, Tag
 from gateway.config.scope import Scope, condition
+from gateway.control.comms import FACTS
 from gateway.control.conditions import ConditionError, parse
 
 
@@ -19,6 +20,11 @@ def standing(draft: Draft) -> Iterator[Fault]:
         for name, row in draft.section(section).items():
             if row.unit is not None and not draft.exists("units", row.unit):
                 yield draft.unknown((section, name, "unit"), row.unit, draft.declared["units"], "unit")
+    for name, alarm in draft.alarms.items():
+        if (alarm.of is None) != (alarm.where is None):
+            yield draft.fault(("alarms", name, "of"), "of and where belong together: which link or device is it about?")
+        elif alarm.of is not None and alarm.where is not None and not draft.exists(f"{alarm.of}s", alarm.where):
+            yield draft.unknown(("alarms", name, "where"), alarm.where, draft.declared[f"{alarm.of}s"], alarm.of)
     for name, row in draft.interlocks.items():
         if row.unit is None and row.hold == "unit":
             yield draft.fault(("interlocks", name), "hold: unit, but the row has no unit or class", ("all", "none"))
@@ -30,7 +36,10 @@ def causes(draft: Draft) -> Iterator[Fault]:
         yield from condition(Scope(draft, row.unit), ("interlocks", name, "cause"), row.cause)
     for name, alarm in draft.alarms.items():
         scope = Scope(draft, alarm.unit)
-        yield from condition(scope, ("alarms", name, "when"), alarm.when)
+        if alarm.of is None:
+            yield from condition(scope, ("alarms", name, "when"), alarm.when)
+        elif alarm.when not in FACTS[alarm.of]:
+            yield draft.unknown(("alarms", name, "when"), alarm.when, FACTS[alarm.of], f"cause of a {alarm.of}")
         if alarm.suppressed_when is not None:
             yield from condition(scope, ("alarms", name, "suppressed_when"), alarm.suppressed_when)
 

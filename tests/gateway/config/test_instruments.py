@@ -10,7 +10,7 @@ import pytest
 from devices.instruments import PROFILES
 from devices.profile import Profile
 from gateway.config.faults import Fault
-from gateway.config.instrument import Instrument, as_yaml, profile_of
+from gateway.config.instrument import Instrument, profile_of, profile_yaml
 from gateway.config.loading import load
 from gateway.config.register_list import COLUMNS
 from gateway.config.shape import plain
@@ -59,7 +59,7 @@ def read_back(text: str) -> Profile:
 
 @pytest.mark.parametrize("name", MODBUS)
 def test_every_modbus_profile_can_be_written_as_a_description_and_is_the_same_when_read(name: str):
-    assert read_back(as_yaml(PROFILES[name])) == PROFILES[name]
+    assert read_back(profile_yaml(PROFILES[name])) == PROFILES[name]
 
 
 def test_registers_counted_from_one_are_found_where_the_wire_counts_from_zero():

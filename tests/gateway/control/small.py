@@ -8,6 +8,7 @@ from devices.quality import BAD_NO_COMMUNICATION, GOOD
 from gateway.control.alarm import AlarmRow, Alarms
 from gateway.control.chain import BatchCreated, Entry
 from gateway.control.command import Command
+from gateway.control.comms import Comms, Told
 from gateway.control.conditions import compile_set
 from gateway.control.demand import OutputRow, Outputs
 from gateway.control.derived import Derived, DerivedRow
@@ -62,6 +63,7 @@ class Small:
         self.loops = {"TIC": Loop(outer), "JIC": Loop(inner)}
         level = Row(name="level_high", unit="R-1", group="R-1", effects={XV: 0.0, TV: 0.0})
         self.parts = Parts(
+            comms=Comms({}, {}, Told()),
             image=self.image, derived=[Derived(DerivedRow(tag=FQ, kind="total", of=(FI,)))], conditions=compile_set(sources),
             interlocks=Interlocks([level], {XV: 0.0, TV: 0.0}, 8 * 3600 * SECOND),
             alarms=Alarms([AlarmRow(name="level_alarm", unit="R-1", priority="high")]),

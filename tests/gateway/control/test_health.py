@@ -28,17 +28,17 @@ def test_two_devices_do_not_share_their_counts():
 
 
 @pytest.mark.parametrize(
-    ("state", "qualities", "refused", "late", "meant"),
+    ("state", "qualities", "refused", "warned", "meant"),
     [
-        ("up", [GOOD, GOOD_LOCAL_OVERRIDE], False, 0, "good"),
-        ("lost", [GOOD], False, 0, "failure"),
-        ("up", [GOOD, BAD_NO_COMMUNICATION, UNCERTAIN_SUBNORMAL], False, 0, "failure"),
-        ("up", [GOOD, UNCERTAIN_SUBNORMAL], True, 0, "out of specification"),
-        ("up", [GOOD, BAD_WAITING_FOR_INITIAL_DATA], False, 0, "good"),
-        ("unknown", [BAD_WAITING_FOR_INITIAL_DATA], False, 0, "function check"),
-        ("up", [GOOD], True, 0, "maintenance required"),
-        ("up", [GOOD], False, 1, "maintenance required"),
+        ("up", [GOOD, GOOD_LOCAL_OVERRIDE], False, False, "good"),
+        ("lost", [GOOD], False, False, "failure"),
+        ("up", [GOOD, BAD_NO_COMMUNICATION, UNCERTAIN_SUBNORMAL], False, False, "failure"),
+        ("up", [GOOD, UNCERTAIN_SUBNORMAL], True, False, "out of specification"),
+        ("up", [GOOD, BAD_WAITING_FOR_INITIAL_DATA], False, False, "good"),
+        ("unknown", [BAD_WAITING_FOR_INITIAL_DATA], False, False, "function check"),
+        ("up", [GOOD], True, False, "maintenance required"),
+        ("up", [GOOD], False, True, "maintenance required"),
     ],
 )
-def test_the_worst_of_what_is_known_gives_the_state(state: str, qualities: list[int], refused: bool, late: int, meant: str):
-    assert ne107(state, qualities, refused, late) == meant
+def test_the_worst_of_what_is_known_gives_the_state(state: str, qualities: list[int], refused: bool, warned: bool, meant: str):
+    assert ne107(state, qualities, refused, warned) == meant

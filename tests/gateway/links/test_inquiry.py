@@ -21,7 +21,7 @@ from devices.profile import Kind, Table, WordOrder
 from devices.sighting import fitting, readings
 from gateway.commands.modbus import Target, Wrong, draft, meanings, target_of
 from gateway.commands.probe import probe
-from gateway.config.instrument import Instrument, as_yaml, profile_of
+from gateway.config.instrument import Instrument, profile_of, profile_yaml
 from gateway.config.shape import plain
 from gateway.config.yaml_source import parse
 from gateway.links.inquiry import Inquiry
@@ -63,7 +63,7 @@ async def test_what_can_be_read_is_found_by_halving_what_is_refused(radar: tuple
 async def test_a_map_makes_a_description_to_begin_from(radar: tuple[Bank, Inquiry]):
     _, device = radar
     found = draft("found", Table.INPUT, await device.map(4, 4, 90, 120), {0: "VEGA"}, "here")
-    tree, faults = parse(as_yaml(found), "x.yaml")
+    tree, faults = parse(profile_yaml(found), "x.yaml")
     assert (faults, [point.address for point in found.points], found.maker) == ([], list(range(100, 112)), "VEGA")
     assert tree is not None
     assert profile_of(Instrument.model_validate(plain(tree, (), tree.place, {}), strict=True)) == found

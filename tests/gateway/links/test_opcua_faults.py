@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,14 +27,7 @@ FIND_S = 30.0
 TOLD_S = 1.0            # a publishing interval
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """asyncua's server writes of what it refuses on purpose."""
-    logger = logging.getLogger("asyncua.server")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(level)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 async def settled(wired: WiredOpcUa) -> None:
@@ -238,6 +230,23 @@ def test_a_clock_that_is_wrong_spoils_nothing_and_is_on_record_beyond_5_s(skew_s
         return wired.talk.of("skewed")
 
     assert live(scenario, skew_s=skew_s, age_s=6.0) == ([f"its clock is {words} ours"] if words else [])
+
+
+@pytest.mark.fault("D09")
+def test_a_device_whose_clock_was_an_hour_ahead_for_a_value_is_believed_in_the_order_its_values_came():
+    async def scenario(wired: WiredOpcUa) -> float:
+        await settled(wired)
+        image = wired.talk.image
+        await wired.show("stream", 2.0, ahead_s=3600.0)
+        await wired.talk.turned(lambda: image.value[STREAM] == 2.0, TOLD_S)
+        assert image.source[STREAM] == pytest.approx(wired.clock.now().utc + 3600 * SECOND, abs=2 * SECOND), "its own time is kept"
+        assert is_good(image.quality[STREAM])
+        await wired.show("stream", 3.0)         # set right again: newer, whatever its time says
+        late_s = await wired.talk.turned(lambda: image.value[STREAM] == 3.0, BULK_S + 1)
+        assert image.source[STREAM] <= wired.clock.now().utc
+        return late_s
+
+    assert live(scenario) <= BULK_S + 0.1
 
 
 @pytest.mark.fault("U15")

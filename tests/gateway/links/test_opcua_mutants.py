@@ -9,10 +9,8 @@ see is not among the mutations: another plausible number in the same place of an
 
 from __future__ import annotations
 
-import logging
 import math
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,14 +29,7 @@ FAULTS = [StatusCodes.BadTooManyOperations, StatusCodes.BadOutOfMemory, StatusCo
           StatusCodes.BadUnexpectedError, StatusCodes.BadSessionIdInvalid, StatusCodes.BadResponseTooLarge]
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """asyncua's server writes of every connection that is cut."""
-    logger = logging.getLogger("asyncua")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(level)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def another(rng: random.Random, data: ua.DataValue) -> ua.DataValue:

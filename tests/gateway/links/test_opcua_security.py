@@ -5,8 +5,6 @@ On the wire of the rehearsal, where the day of a certificate's end is a minute a
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,14 +31,7 @@ DAY_S = 86_400.0
 SECRET = "correct horse battery"
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """asyncua's server writes of clients that it, or that we, refuse."""
-    logger = logging.getLogger("asyncua")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(level)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 def refused(papers: Papers, *, for_s: float = 30.0) -> list[str]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 from asyncua.common.utils import ServiceError
 from asyncua.ua.status_codes import StatusCodes
@@ -18,14 +15,7 @@ KEEP_ALIVE_S = 10.0     # ten publishing intervals of a second
 BULK_S = 5.0            # period of the bulk read
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """asyncua's server writes of connections that are lost on purpose."""
-    logger = logging.getLogger("asyncua.server")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    yield
-    logger.setLevel(level)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 async def settled(wired: WiredOpcUa) -> None:

@@ -128,10 +128,10 @@ class WiredOpcUa:
         """Seconds until every tag is Good."""
         return await self.talk.turned(lambda: is_good(self.talk.quality), within_s)
 
-    async def show(self, name: str, value: float, status: int = 0) -> None:
-        """The device shows another value, true now."""
+    async def show(self, name: str, value: float, status: int = 0, ahead_s: float = 0.0) -> None:
+        """The device shows another value, true now by its own clock, which is so much ahead."""
         node, kind = self.server._shown[name]
-        await self.server._write(node, kind, value, status, self.clock.now().utc)
+        await self.server._write(node, kind, value, status, self.clock.now().utc + round(ahead_s * SECOND))
 
     async def say(self, what: int, value: Any, kind: ua.VariantType) -> None:
         """The server itself shows something: its state, its service level."""

@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import gc
-import logging
 import random
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from devices.quality import is_bad, is_good
-from gateway.config.loading import load
 from gateway.config.models import Config
-from gateway.paths import belfast_config
-from gateway.plant import build
-from gateway.records.committer import SteppedCommitter
 from gateway.records.verify import verify
 from gateway.runtime import Runtime
-from gateway.ticker import Clock, SteppedTicker
-from simulators.serving import Simulation
 from simulators.wire import Cable, Network, run
+from tests.simulators.wire.line import plant_of
 
 PORT, TAG = 15011, "TT-1011A"           # serial gateway of tank 1, a temperature behind it
 
 
-@pytest.fixture(scope="module")
-def config() -> Config:
-    return load(belfast_config())
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """The runtime freezes the garbage of its start-up; asyncua writes of connections that are lost on purpose."""
-    level = logging.getLogger("asyncua").level
-    logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-    yield
-    logging.getLogger("asyncua").setLevel(level)
-    gc.unfreeze()
-
-
-@contextlib.asynccontextmanager
-async def plant_of(net: Network, config: Config, directory: Path) -> AsyncIterator[Runtime]:
-    """Plant process and served line, live on the loop of this network."""
-    line = asyncio.create_task(Simulation(config, seed=7).run(), name="line")
-    await net.lapse(0)
-    runtime = Runtime(build(config), directory, Clock(), ticker=SteppedTicker, committer=SteppedCommitter)
-    plant = asyncio.create_task(runtime.run(), name="plant")
-    yield runtime
-    runtime.stop("the rehearsal is over")
-    await plant
-    line.cancel()
-    await asyncio.gather(line, return_exceptions=True)
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
 class Minute:
