@@ -15,8 +15,8 @@ LINKS = [f"{letter}{number:02}" for letter, last in (("M", 37), ("U", 18), ("D",
 """Rows that a link must stand: every one has a test."""
 HEAD = """# Faults and the tests that drive them
 
-Every row of the fault catalogue that a link must stand, and those of storage and time that are tested, with what is then true: the names of the tests.
-`pytest -k NAME` runs one. Written by `python -m tests.fault_page`.
+Every row of the fault catalogue that a link must stand, and those of storage and time that are tested, with what is then true:
+the names of the tests. `pytest -k NAME` runs one. Written by `python -m tests.fault_page`.
 """
 KINDS = {"M": "Modbus", "U": "OPC UA", "D": "Data", "S": "Storage", "T": "Time"}
 

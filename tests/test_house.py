@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.paths import belfast_config
+from tests.fault_page import LINKS, marked, page
 
 HOUSE = Path(__file__).resolve().parent.parent
 PACKAGES = ("devices", "gateway", "simulators")
@@ -170,3 +171,12 @@ def test_links_between_our_pages_lead_somewhere():
 
 def test_the_belfast_configuration_is_found_in_a_checkout():
     assert belfast_config() == HOUSE / "config"
+
+
+def test_every_row_of_the_fault_catalogue_that_a_link_must_stand_is_driven():
+    found = marked()
+    assert [row for row in LINKS if row not in found] == []
+
+
+def test_the_page_of_faults_is_what_the_marks_say():
+    assert (HOUSE / "docs/reference/faults.md").read_text("utf-8") == page(), "python -m tests.fault_page > docs/reference/faults.md"
