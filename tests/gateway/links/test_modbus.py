@@ -25,6 +25,7 @@ from gateway.links.modbus import BACKOFF_S, ModbusLink
 from gateway.links.transport import Wire
 from gateway.links.ways import Socket
 from simulators.serve_modbus import ModbusServers
+from tests.gateway.links.handloop import HandLoop
 from tests.gateway.links.peer import COUNT, LEVEL, PATIENCE_S, RATE, SETPOINT, VALVE, Asked, Listening, Rig, bank_of, frame
 
 SLOW_S = 30.0       # a timeout that cannot be what ended a test
@@ -453,43 +454,6 @@ async def test_a_write_refused_for_one_of_its_registers_is_refused_as_a_whole():
 
 
 # --------------------------------------------------------------------------- random delays, in time that we move
-class Timer:
-    """A timer of the hand-moved loop."""
-
-    def __init__(self) -> None:
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-
-class HandLoop:
-    """The little of an event loop that a link uses, with time moved by hand."""
-
-    def __init__(self) -> None:
-        self.at = 0.0
-        self.timers: list[tuple[float, int, Timer, object, tuple[object, ...]]] = []
-        self._number = 0
-
-    def time(self) -> float:
-        return self.at
-
-    def call_at(self, when: float, call: object, *arguments: object) -> Timer:
-        self._number += 1
-        timer = Timer()
-        self.timers.append((when, self._number, timer, call, arguments))
-        return timer
-
-    def step(self) -> None:
-        """Go to the next timer and run it."""
-        first = min(self.timers, key=lambda each: each[:2])
-        self.timers.remove(first)
-        when, _, timer, call, arguments = first
-        self.at = max(self.at, when)
-        if not timer.cancelled:
-            call(*arguments)  # type: ignore[operator]
-
-
 class DelayedDevice(asyncio.Transport):
     """Answers every frame with its own request number as the value, after a random time around the timeout."""
 
