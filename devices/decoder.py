@@ -19,10 +19,12 @@ import math
 import struct
 from array import array
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from itertools import pairwise
+from operator import itemgetter, le
 from typing import Any
 
 from devices.codec import BIT_TABLES, FORMATS, INTEGER_RANGES, order_of
+from devices.lanes import TINY, Lanes
 from devices.profile import Kind, Point, Table, WordOrder
 from devices.quality import (
     BAD_CONFIGURATION_ERROR,
@@ -35,7 +37,7 @@ from devices.quality import (
 )
 
 _LARGEST = 1.7976931348623157e308
-_TINY = 1e-37                         # below it a float32 is denormal
+_FLOATS = ("f", "d")
 _FAILURE_SHARE = 0.05                 # of span outside the range
 _MOST_DECIMALS = 10                   # SunSpec: exponents go from -10 to 10
 _EIGHT = [tuple(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
@@ -43,7 +45,6 @@ _EIGHT = [tuple(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
 Said = tuple[list[float], list[int]]
 """What a block said: values and qualities of its points."""
 _Raws = tuple[Any, ...]
-_Row = tuple[int, float, float, float, float, bool, "_Judge"]    # field, gain, offset, low, high, plain, judge
 
 
 class BlockDecoder:
@@ -54,8 +55,8 @@ class BlockDecoder:
     """
 
     __slots__ = (
-        "_board", "_last", "_posts", "_repeats", "_rows", "_said", "_scaled", "_standing", "_statuses", "_unpack", "_words", "points",
-        "size",
+        "_board", "_floats", "_floors", "_gains", "_highs", "_judges", "_lanes", "_last", "_lows", "_offsets", "_pick", "_posts",
+        "_repeats", "_said", "_scaled", "_standing", "_statuses", "_unpack", "_words", "points", "size",
     )  # fmt: skip
 
     def __init__(self, table: Table, address: int, count: int, points: Sequence[Point], statuses: Sequence[Point],
@@ -70,12 +71,24 @@ class BlockDecoder:
         self._unpack = _unpack_bits if bits else _registers(address, count, [*read.values()], order)
         self._board = board
         self._posts = [(name, fields[name], _inside(read[name])) for name in posted]
-        self._rows = [_row(point, fields[point.name]) for point in points]
+        mine = [fields[point.name] for point in points]
+        self._pick = None if not bits and mine == [*range(len(read))] else _picker(mine)
+        self._gains = [1.0 if point.kind is Kind.BIT else float(point.scale) for point in points]
+        self._offsets = [0.0 if point.kind is Kind.BIT else float(point.offset) for point in points]
+        self._floats = all(FORMATS[p.kind] in _FLOATS and p.scale == 1 and p.offset == 0 for p in points)
+        self._judges = [_Judge(point) for point in points]
+        self._lows = [each.low if each.plain else math.inf for each in self._judges]         # none is within: judged by itself
+        self._highs = [each.high if each.plain else -math.inf for each in self._judges]
+        self._floors = [max(low, TINY) for low in self._lows]
+        starts = [point.address - address for point in points]
+        laid = self._floats and all(p.kind is Kind.FLOAT32 and order_of(p, order) is WordOrder.ABCD for p in points)
+        apart = all(b - a >= 2 for a, b in pairwise(sorted(starts)))
+        self._lanes = Lanes(count, zip(starts, self._lows, self._highs, strict=True)) if laid and apart else None
         self._scaled = [(k, _Scale(point, fields[point.name], read[point.scaled.point], fields[point.scaled.point]))
                         for k, point in enumerate(points) if point.scaled is not None]
         self._statuses = _Statuses(points, read, fields, board) if any(point.statuses for point in points) else None
         self._words: _Raws | None = None
-        self._standing = [GOOD] * len(self._rows)
+        self._standing = [GOOD] * len(self._judges)
         self._repeats = self._statuses is None or not self._statuses.far      # words in other blocks change by themselves
         self._last: bytes | None = None             # the payload that ``_said`` stands for
         self._said: Said = ([], [])
@@ -96,20 +109,28 @@ class BlockDecoder:
             words = self._statuses.words(raws)
             if words != self._words:
                 self._words, self._standing = words, self._statuses.standing(words)
-        values: list[float] = []
-        qualities: list[int] = []
-        for (field, gain, offset, low, high, plain, judge), quality in zip(self._rows, self._standing, strict=True):
-            value = raws[field] * gain + offset
-            if not plain or not low <= value <= high or (value < _TINY and value > -_TINY and value):
-                value, quality = judge.verdict(raws[field], value, quality)
-            values.append(value)
-            qualities.append(quality)
-        for k, scale in self._scaled:
-            values[k], qualities[k] = scale.verdict(raws, self._standing[k])
-        self._said = values, qualities
+        said = raws if self._pick is None else self._pick(raws)
+        values = [*said] if self._floats else [
+            raw * gain + offset for raw, gain, offset in zip(said, self._gains, self._offsets, strict=True)]
+        plain = self._plain(values) if self._lanes is None else self._lanes.hold(payload)
+        self._said = (values, self._standing) if plain else self._judged(raws, said, values)
         if self._repeats:
             self._last = payload
         return self._said
+
+    def _plain(self, values: Sequence[float]) -> bool:
+        """Whether every value is inside its range and none is so small that it must be looked at: most blocks, most of the time."""
+        return all(map(le, self._floors, values)) and all(map(le, values, self._highs))
+
+    def _judged(self, raws: _Raws, mine: _Raws, values: list[float]) -> Said:
+        """One by one. ``raws``: all numbers of the block; ``mine``: those of the points."""
+        found, qualities = [*values], [*self._standing]
+        for k, (value, low, high) in enumerate(zip(values, self._lows, self._highs, strict=True)):
+            if not low <= value <= high or (value < TINY and value > -TINY and value):
+                found[k], qualities[k] = self._judges[k].verdict(mine[k], value, qualities[k])
+        for k, scale in self._scaled:
+            found[k], qualities[k] = scale.verdict(raws, self._standing[k])
+        return found, qualities
 
     def forget(self) -> None:
         """Take this block's status words off the board: after a failed read they are unknown, and never good news."""
@@ -171,7 +192,7 @@ class _Judge:
         self.low = -_LARGEST if point.low is None else point.low
         self.high = _LARGEST if point.high is None else point.high
         self.fail_low, self.fail_high = _failure_limits(point)
-        self.plain = not (self.mask or self.missing or self.states)
+        self.plain = not (self.mask or self.missing or self.states or point.scaled)
 
     def verdict(self, raw: Any, value: float, quality: int) -> tuple[float, int]:
         """The value as it travels on, and the worse of what its status says and what it says itself."""
@@ -182,7 +203,7 @@ class _Judge:
             return 0.0, worse(quality, BAD_NOT_CONNECTED)
         if self.states and raw not in self.states:
             return value, worse(quality, UNCERTAIN_EU_EXCEEDED)
-        if not -_LARGEST <= value <= _LARGEST or (value and -_TINY < value < _TINY):
+        if not -_LARGEST <= value <= _LARGEST or (value and -TINY < value < TINY):
             return 0.0, worse(quality, BAD_SENSOR_FAILURE)
         if self.low <= value <= self.high:
             return value, quality
@@ -203,7 +224,8 @@ class _Scale:
     def verdict(self, raws: _Raws, quality: int) -> tuple[float, int]:
         """Value and quality under the scale that came with it."""
         raw, scale = raws[self._field], raws[self._at]
-        if scale in self._missing or (self._by == "factor") > (scale != 0) or (self._by != "factor" and abs(scale) > _MOST_DECIMALS):
+        none = scale == 0 if self._by == "factor" else abs(scale) > _MOST_DECIMALS
+        if none or scale in self._missing:
             return 0.0, worse(quality, BAD_CONFIGURATION_ERROR)
         if self._by == "factor":
             value = raw * self._gain * scale
@@ -215,12 +237,6 @@ class _Scale:
 def _inside(point: Point) -> tuple[int, int]:
     """Mask and shift of what a status or bit point holds of its register."""
     return (-1, 0) if point.bit is None else (point.mask, point.bit)
-
-
-def _row(point: Point, field: int) -> _Row:
-    judge = _Judge(point)
-    gain, offset = (1.0, 0.0) if point.kind is Kind.BIT else (point.scale, point.offset)
-    return field, float(gain), float(offset), judge.low, judge.high, judge.plain, judge
 
 
 def _failure_limits(point: Point) -> tuple[float, float]:

@@ -69,8 +69,8 @@ class Poll:
     """One block of registers read at one period, and the tags that live in it."""
 
     __slots__ = (
-        "_busy", "_decode", "_entries", "_following", "_forget", "_said", "_shown", "block", "divided", "news", "not_before", "queued",
-        "refused", "request", "tags", "words",
+        "_busy", "_decode", "_following", "_forget", "_limits", "_lines", "_row", "_said", "_same", "_shown", "block", "divided", "news",
+        "not_before", "queued", "refused", "request", "tags", "words",
     )  # fmt: skip
 
     def __init__(
@@ -84,10 +84,15 @@ class Poll:
         self._forget = decoder.forget
         place = {point.name: k for k, point in enumerate(block.points)}
         mine = [(place[name], binding) for name, binding in bindings if name in place]
-        self._entries = [(k, b.tag, *b.line(), -1e308 if b.low is None else b.low, 1e308 if b.high is None else b.high) for k, b in mine]
+        self._lines = [(k, *b.line()) for k, b in mine]
+        self._limits = [(n, -1e308 if b.low is None else b.low, 1e308 if b.high is None else b.high)
+                        for n, (_, b) in enumerate(mine) if b.low is not None or b.high is not None]
+        self._same = not self._limits and self._lines == [(k, 1.0, 0.0) for k in range(len(block.points))]
         self._said: Said = ([], [])
-        self._shown: list[tuple[int, float, int]] = []          # tag, value, quality: what ``_said`` means in the image
+        self._shown: Said = ([], [])        # what ``_said`` means in the image, in the order of ``tags``
         self.tags = tuple(binding.tag for _, binding in mine)
+        row = self.tags == tuple(range(self.tags[0], self.tags[-1] + 1)) if self.tags else False
+        self._row = slice(self.tags[0], self.tags[-1] + 1) if row else None     # of the image, when they stand in a row there
         self._following = _following(block, mine, memory or Memory())
         self.news: list[str] = []           # of the last reading: what a record must say
         self.words = tuple((2 * (address - block.address), address) for address in words
@@ -102,27 +107,38 @@ class Poll:
         """Put the block's values and qualities into the image. Raises ValueError for a payload of the wrong length."""
         said = self._decode(payload)
         if said is not self._said:
-            self._said, self._shown = said, self._translated(said)
-        value, quality = image.value, image.quality
-        at, when, source, mono, utc = image.seen, image.asked, image.source, seen.mono, seen.utc
-        for tag, number, code in self._shown:
+            self._said, self._shown = said, said if self._same else self._translated(said)
+        values, qualities = self._shown
+        row = self._row
+        if row is not None:
+            many = len(values)
+            image.value[row], image.quality[row] = values, qualities
+            image.seen[row], image.asked[row], image.source[row] = [seen.mono] * many, [asked] * many, [seen.utc] * many
+        else:
+            self._scatter(image, asked, seen)
+        if self._following is not None:
+            self.news = self._following.after(image, *said, seen.mono)
+        self._busy, self.refused = 0, False
+
+    def _scatter(self, image: Image, asked: int, seen: Now) -> None:
+        value, quality, mono, utc = image.value, image.quality, seen.mono, seen.utc
+        at, when, source = image.seen, image.asked, image.source
+        for tag, number, code in zip(self.tags, *self._shown, strict=True):
             value[tag] = number
             quality[tag] = code
             at[tag] = mono
             when[tag] = asked
             source[tag] = utc
-        if self._following is not None:
-            self.news = self._following.after(image, *said, mono)
-        self._busy, self.refused = 0, False
 
-    def _translated(self, said: Said) -> list[tuple[int, float, int]]:
+    def _translated(self, said: Said) -> Said:
         """From points to tags; a Good reading outside what the plant allows becomes Uncertain."""
         values, qualities = said
-        return [
-            (tag, value, UNCERTAIN_EU_EXCEEDED if qualities[k] == GOOD and not low <= value <= high else qualities[k])
-            for k, tag, gain, offset, low, high in self._entries
-            for value in (values[k] * gain + offset,)
-        ]
+        numbers = [values[k] * gain + offset for k, gain, offset in self._lines]
+        codes = [qualities[k] for k, _, _ in self._lines]
+        for n, low, high in self._limits:
+            if codes[n] == GOOD and not low <= numbers[n] <= high:
+                codes[n] = UNCERTAIN_EU_EXCEEDED
+        return numbers, codes
 
     def refuse(self, image: Image, code: int, now: int) -> None:
         """Judge the block after a Modbus exception of the device itself (not of a gateway in front of it).

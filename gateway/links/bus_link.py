@@ -36,6 +36,7 @@ class BusLink(ModbusLink):
                  usual_s: float | None = None) -> None:
         super().__init__(name, way, timeout_s, conversations, clock=clock, rng=rng, read_only=read_only, connect_s=connect_s,
                          backoff_s=RETURN_S)
+        self._only = None                                   # nobody is: what is held back goes out though nobody wants anything
         self._silent_units = len(self.conversations)        # units may die together, of one fuse; a port is at fault when all are silent
         self.bus = Bus(timeout_s if usual_s is None else usual_s, gap_s)
         self._held: Flight | None = None            # what is sent when its canary, out now or answered, has proved the bus

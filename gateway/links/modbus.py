@@ -96,8 +96,9 @@ class ModbusLink:
 
     __slots__ = (
         "_after", "_alarm", "_backoff", "_clock", "_drained", "_flights", "_frames", "_gone", "_heard", "_heard_at",
-        "_loop", "_now", "_overdue", "_paused", "_rings", "_rng", "_silence", "_silent", "_silent_units", "_tardy", "_transaction",
-        "_turn", "_wire", "backoff_s", "connect_s", "conversations", "judge", "name", "read_only", "tally", "timeout_s", "way", "window",
+        "_loop", "_now", "_only", "_overdue", "_paused", "_rings", "_rng", "_silence", "_silent", "_silent_units", "_tardy",
+        "_transaction", "_turn", "_wire", "backoff_s", "connect_s", "conversations", "judge", "name", "read_only", "tally",
+        "timeout_s", "way", "window",
     )  # fmt: skip
 
     def __init__(self, name: str, way: Way, timeout_s: float, conversations: Sequence[Talker], *,
@@ -128,6 +129,7 @@ class ModbusLink:
         all_of = self.conversations
         self._rings = [all_of[k:] + all_of[:k] for k in range(len(all_of))] or [()]
         self._after = {id(each): (k + 1) % len(all_of) for k, each in enumerate(all_of)}
+        self._only = all_of[0] if len(all_of) == window == 1 else None      # who alone is asked here, one thing at a time
         self._silent_units = min(SILENT_UNITS, len(self.conversations))
         self.backoff_s = backoff_s
         self._backoff = backoff_s[0]
@@ -173,13 +175,14 @@ class ModbusLink:
 
     def _next(self, now: int) -> None:
         """Fill the window: writes of any unit first, then the units in turn; all of it leaves in one segment."""
-        ring = [each for each in self._rings[self._turn] if not each.quiet]
-        frames: list[bytes] = []
-        if ring:
-            self._fill(frames, ring, now)
-        if frames and self._wire is not None:
-            self._wire.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        if self._only is None:
+            ring = [each for each in self._rings[self._turn] if not each.quiet]
+            frame = b"".join(self._fill(ring, now)) if ring else None
         else:
+            frame = None if self._only.quiet else self._ask(self._only, now, self._loop.time())
+        if frame and self._wire is not None:
+            self._wire.write(frame)
+        elif self._drained:
             self._rest()
 
     def _rest(self) -> None:
@@ -187,8 +190,9 @@ class ModbusLink:
         if not self._flights and self._drained:
             self._release()
 
-    def _fill(self, frames: list[bytes], ring: Sequence[Talker], now: int) -> None:
+    def _fill(self, ring: Sequence[Talker], now: int) -> list[bytes]:
         """Frames of what these conversations want, up to the window."""
+        frames: list[bytes] = []
         room, sent_at = self.window - len(self._flights), self._loop.time()
         for conversation in ring:
             if len(frames) < room and conversation.urgent and (frame := self._ask(conversation, now, sent_at)) is not None:
@@ -201,6 +205,7 @@ class ModbusLink:
                     frames.append(frame)
                     answered.append(conversation)
             asking = answered
+        return frames
 
     def _ask(self, conversation: Talker, now: int, sent_at: float) -> bytes | None:
         """The frame of what one conversation wants next, now in flight; None when it wants nothing."""
@@ -211,7 +216,8 @@ class ModbusLink:
         if request is None:
             return None
         if type(request) is Read:
-            self._turn = self._after[id(conversation)]
+            if self._only is None:
+                self._turn = self._after[id(conversation)]
             frame = self._frames.get(request)
             if frame is None:
                 frame = self._frames[request] = frame_of(request)
@@ -232,20 +238,19 @@ class ModbusLink:
         flight = self._flights.get(transaction)
         if flight is None:
             return self._unexpected(transaction)
-        conversation = flight.conversation
-        if unit != flight.request.unit:
+        conversation, request = flight.conversation, flight.request
+        if unit != request.unit:
             self.tally.strange += 1
             return
         del self._flights[transaction]
         if not self._heard:
             self._heard, self._heard_at, self._now = True, self._loop.time(), self._clock()
-        health = conversation.health
-        health.took(self._heard_at - flight.sent_at)
-        reply = reply_of(flight.request, flight.frame, pdu)
-        if reply.failure is None:
-            self._answers()
-        else:
+        conversation.health.took(self._heard_at - flight.sent_at)
+        reply = reply_of(request, flight.frame, pdu)
+        if reply.failure is not None:
             self.tally.malformed += 1
+        elif self._silence or self._backoff != self.backoff_s[0]:
+            self._answers()
         conversation.absorb(reply, self._now)
         if conversation.pause_s > 0 and self._wire is not None and self._paused is None:
             self._paused = self._loop.call_later(conversation.pause_s, self._resume)
@@ -263,7 +268,8 @@ class ModbusLink:
             self._judge()
         if self._heard:
             self._heard = False
-            self._go_on()
+            if self._only is None or not self._only.quiet or self._drained:
+                self._go_on()
 
     def _judge(self) -> None:
         """Tell the plant of a noisy wire, of a timeout that is too short or of another master, each once in a while."""

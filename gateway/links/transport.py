@@ -35,7 +35,7 @@ from devices.exchange import Read, Reply, Write
 
 BUFFER = 4096
 LARGEST_LENGTH = 254            # unit, function and 252 bytes: a longer MBAP length is garbage
-_HEADER = struct.Struct(">HHHBB")
+_header = struct.Struct(">HHHBB").unpack_from
 _READS = {1: ReadCoilsRequest, 2: ReadDiscreteInputsRequest, 3: ReadHoldingRegistersRequest, 4: ReadInputRegistersRequest}
 
 
@@ -141,32 +141,30 @@ class Wire(asyncio.BufferedProtocol):
         self.write = transport.write
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._view[self._filled:]
+        return self._view[self._filled:] if self._filled else self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         self._filled += nbytes
-        start = 0
-        while self._filled - start >= 8:
-            transaction, protocol, length, unit, _ = _HEADER.unpack_from(self._buffer, start)
+        filled, start = self._filled, 0
+        while filled - start >= 8:
+            transaction, protocol, length, unit, _ = _header(self._buffer, start)
             if protocol != 0 or not 2 <= length <= LARGEST_LENGTH:
                 return self._reject(f"no Modbus TCP header: {self._buffer[start:start + 8].hex(' ')}")
             end = start + 6 + length
-            if end > self._filled:
+            if end > filled:
                 break
             pdu = bytes(self._view[start + 7:end])
             start = end
-            if start == self._filled:
-                self._filled = start = 0
+            if start == filled:
+                self._filled = filled = start = 0
             self.owner.received(transaction, unit, pdu)
             if self._transport is None:
                 return
         if start:
-            self._buffer[:self._filled - start] = self._buffer[start:self._filled]
+            self._buffer[:filled - start] = self._buffer[start:filled]
             self._filled -= start
         self.owner.settled()
-        if self._transport is None:
-            return
-        if 6 <= self._filled < 8:
+        if 6 <= self._filled < 8 and self._transport is not None:
             self._early()
 
     def eof_received(self) -> None:

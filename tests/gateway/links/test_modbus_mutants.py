@@ -23,7 +23,7 @@ from gateway.links.ways import Socket
 from tests.gateway.links.handloop import HandLoop
 from tests.gateway.links.peer import COUNT, LEVEL, Listening, frame
 
-UNITS = (1, 2, 3)
+UNITS: tuple[int, ...] = (1, 2, 3)
 RIGHT = 0.3             # share of answers that are left as they are
 HEAD = 9                # bytes of an answer that are no value: transaction, protocol, length, unit, function, count
 
