@@ -96,7 +96,7 @@ class ModbusLink:
 
     __slots__ = (
         "_after", "_alarm", "_backoff", "_clock", "_drained", "_flights", "_frames", "_gone", "_heard", "_heard_at",
-        "_loop", "_now", "_only", "_overdue", "_paused", "_rings", "_rng", "_silence", "_silent", "_silent_units", "_tardy",
+        "_loop", "_now", "_only", "_overdue", "_paused", "_put_off", "_rings", "_rng", "_silence", "_silent", "_silent_units", "_tardy",
         "_transaction", "_turn", "_wire", "backoff_s", "connect_s", "conversations", "judge", "name", "read_only", "tally",
         "timeout_s", "way", "window",
     )  # fmt: skip
@@ -125,7 +125,7 @@ class ModbusLink:
         self.judge = Judge(f"{name} {way.place}", timeout_s, self.conversations[0].health.standing if self.conversations else {})
         self._silence = 0                   # timeouts since the last answer of any unit (of lost ones only when all are lost)
         self._silent: set[int] = set()      # and whose they were
-        self._turn = 0
+        self._turn = self._put_off = 0
         all_of = self.conversations
         self._rings = [all_of[k:] + all_of[:k] for k in range(len(all_of))] or [()]
         self._after = {id(each): (k + 1) % len(all_of) for k, each in enumerate(all_of)}
@@ -177,6 +177,8 @@ class ModbusLink:
         """Fill the window: writes of any unit first, then the units in turn; all of it leaves in one segment."""
         if self._only is None:
             ring = [each for each in self._rings[self._turn] if not each.quiet]
+            if self.window == 1:
+                self._put_off_the_lost(ring)
             frame = b"".join(self._fill(ring, now)) if ring else None
         else:
             frame = None if self._only.quiet else self._ask(self._only, now, self._loop.time())
@@ -184,6 +186,15 @@ class ModbusLink:
             self._wire.write(frame)
         elif self._drained:
             self._rest()
+
+    def _put_off_the_lost(self, ring: list[Talker]) -> None:
+        """Who is silent costs a timeout: he is asked when the others have been, unless that has not come about for two rounds."""
+        if any(each.state == "lost" for each in ring):
+            self._put_off += 1
+            if self._put_off <= 2 * len(self.conversations):
+                ring.sort(key=_lost)
+        else:
+            self._put_off = 0
 
     def _rest(self) -> None:
         """Nothing is asked now: who waits for that is told, unless something is still out."""
@@ -405,3 +416,7 @@ class ModbusLink:
         delay = self._backoff * (0.5 + 0.5 * self._rng.random())
         self._backoff = min(2 * self._backoff, self.backoff_s[1])
         return delay
+
+
+def _lost(conversation: Talker) -> bool:
+    return conversation.state == "lost"

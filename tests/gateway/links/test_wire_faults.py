@@ -24,7 +24,7 @@ from devices.quality import (
 from gateway.links.modbus import BACKOFF_S, CONNECT_S, TRIES_BEFORE_LOST
 from simulators.wire import Network, run
 from tests.gateway.links.peer import COUNT, RATE, VALVE
-from tests.gateway.links.wired import BAD_AT_ONCE_S, PORT, TIMEOUT_S, Tap, Watched, Wired, live, reframed, refusing
+from tests.gateway.links.wired import BAD_AT_ONCE_S, PORT, SCAN_S, TIMEOUT_S, Tap, Watched, Wired, live, reframed, refusing
 
 BACK_S = 5.0            # device back to Good
 
@@ -168,6 +168,49 @@ def test_fifty_devices_that_return_together_are_good_within_10_s_and_do_not_call
     good_s, crowd = run(main)
     assert good_s <= 10
     assert crowd <= 15
+
+
+@pytest.mark.fault("M25")
+def test_of_200_devices_polled_each_second_ten_dead_ones_cost_the_others_nothing():
+    """Twenty gateways with ten units each; behind every second one a unit falls silent for good."""
+    async def main(net: Network) -> tuple[list[float], int]:
+        lines = [Wired(net, port=PORT + k, units=10, seed=k) for k in range(20)]
+        for line in lines:
+            await line.__aenter__()
+        await net.lapse(5)
+        for line in lines[::2]:
+            line.banks[1 + len(line.asked) % 10].silent = True
+        dead = {(line.port, unit) for line in lines for unit, bank in line.banks.items() if bank.silent}
+        await net.lapse(120)
+        gaps: list[float] = []
+        for line in lines:
+            for unit in line.banks:
+                asked = [at for at in line.requests(unit) if at >= 5]
+                if (line.port, unit) not in dead:
+                    gaps += [later - earlier for earlier, later in itertools.pairwise(asked)]
+        for line in lines:
+            assert all(is_good(device.quality) == ((line.port, device.unit) not in dead) for device in line.devices)
+            await line.__aexit__(None, None, None)
+        return gaps, len(dead)
+
+    gaps, dead = run(main, limit_s=600)
+    assert dead == 10
+    assert len(gaps) >= 190 * 119
+    assert max(gaps) <= SCAN_S + 0.01
+
+
+def test_a_unit_that_returns_is_found_also_where_the_others_take_all_the_time_there_is():
+    async def scenario(wired: Wired) -> float:
+        for bank in wired.banks.values():
+            bank.delay_s = 0.4                  # three of them are more than a scan
+        silent = wired.banks[4]
+        silent.silent = True
+        await wired.net.lapse(30)
+        assert wired.devices[3].state == "lost"
+        silent.silent = False
+        return await wired.devices[3].turned(is_good, 30)
+
+    assert live(scenario, units=4) <= 10
 
 
 # --------------------------------------------------------------------------------------------- how the bytes arrive
