@@ -149,6 +149,8 @@ class Point(msgspec.Struct, frozen=True):
     ``trigger``: raw value that must be written to trigger an action (pulse); ``length``: registers of an ASCII point.
     ``sequences``: for a command point, the raw words to write in order for each value (a drive's start sequence).
     ``counting``: a counter, whose wraps and resets are followed.
+    ``token``: for a command point, the register right behind it that must be another number with each command: it is read, counted
+    up and written in the same request.
     ``feedback``: the point of the same device that reads the command back (default: the point itself, when readable).
     """
 
@@ -177,6 +179,7 @@ class Point(msgspec.Struct, frozen=True):
     counting: Counting | None = None
     states: dict[int, str] = {}
     scaled: Scaled | None = None
+    token: str | None = None
     note: str = ""
 
     @property

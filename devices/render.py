@@ -55,6 +55,8 @@ def _note(point: Point) -> str:
         parts.append(", ".join(f"{number} {meaning}" for number, meaning in point.states.items()))
     if point.scaled is not None:
         parts.append(f"scaled by {point.scaled.point} ({point.scaled.by})")
+    if point.token is not None:
+        parts.append(f"{point.token} is counted up with it")
     if point.feedback is not None:
         parts.append(f"read back by {point.feedback}")
     if point.not_available:

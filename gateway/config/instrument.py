@@ -94,6 +94,7 @@ class RegisterPoint(Model):
     counting: Counting | None = None
     states: dict[int, str] = Field(default_factory=dict)    # of an enumeration: raw number -> meaning; any other is Uncertain
     scaled: Scaling | None = None
+    token: Name | None = None                   # of a command: the register behind it that is another number with each command
     note: str = ""
 
 

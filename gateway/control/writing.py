@@ -34,9 +34,10 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a tag is written: its point, the map from tag to point units, the function code, whether the word can be read.
+    """Where a tag is written: its point, the map from tag to point units, the function code.
 
-    ``back``: registers that function 23 reads after it has written.
+    ``known``: the register that must have been read before, because what is written hangs on it. ``token``: the register that is
+    counted up with each command. ``back``: registers that function 23 reads after it has written.
     """
 
     point: Point
@@ -44,7 +45,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     offset: float
     function: int
     merge: bool             # some bits of a holding register: the others must be kept
-    known_by_reading: bool  # the register can be read, so it must have been read before some bits of it are written
+    known: int | None = None
+    token: int | None = None
     back: tuple[int, int] = (0, 0)
 
 
@@ -103,7 +105,7 @@ class Writing:
         for name, command in list(self.waiting.items()):
             if now > command.expires:
                 self._drop(name, "expired", now, "not sent in time")
-            elif command.target.known_by_reading and command.target.point.address not in self.words:
+            elif command.target.known is not None and command.target.known not in self.words:
                 continue
             elif self._wears(command, now):
                 self.spared += 1
@@ -123,6 +125,8 @@ class Writing:
         point = command.target.point
         if result == "accepted" and command.target.merge and command.request is not None:
             self.words[point.address] = command.request.values[0]
+        if command.target.token is not None:
+            self.words.pop(command.target.token, None)      # the next one is made of what the device then shows
         if result == "accepted" and command.sent < len(command.words):
             return
         self.active = None
@@ -169,6 +173,8 @@ class Writing:
             values = (self.words.get(target.point.address, 0) & ~target.point.mask | values[0],)
         elif target.function == MASK:
             values = (0xFFFF & ~target.point.mask, values[0])
+        if target.token is not None:
+            values = (*values, self.words[target.token] + 1 & 0xFFFF)
         command.request = Write(self._unit, target.function, target.point.address, values, target.back)
         return command
 
@@ -192,7 +198,8 @@ def write_function(point: Point, limits: Limits) -> int:
 
     Bits of a register go out under a mask where the device has function 22: nothing of the others needs to be known.
     """
-    wanted = (5, 15) if point.table is Table.COIL else (6, 16, WRITE_AND_READ) if point.width == 1 else (16, WRITE_AND_READ)
+    one = point.width == 1 and point.token is None
+    wanted = (5, 15) if point.table is Table.COIL else (6, 16, WRITE_AND_READ) if one else (16, WRITE_AND_READ)
     if point.table is Table.HOLDING and point.bit is not None:
         wanted = (MASK, *wanted)
     for function in wanted:
@@ -207,8 +214,9 @@ def _target(profile: Profile, binding: Binding, readable: frozenset[int]) -> Tar
     function = write_function(point, profile.limits)
     merge = point.table is Table.HOLDING and point.bit is not None and function != MASK
     back = _back(profile, point) if function == WRITE_AND_READ else (0, 0)
-    return Target(point=point, gain=gain, offset=offset, function=function, merge=merge,
-                  known_by_reading=merge and point.address in readable, back=back)
+    token = None if point.token is None else profile.point(point.token).address
+    known = token if token is not None else point.address if merge and point.address in readable else None
+    return Target(point=point, gain=gain, offset=offset, function=function, merge=merge, known=known, token=token, back=back)
 
 
 def _packed(words: Sequence[int]) -> bytes:
@@ -216,9 +224,9 @@ def _packed(words: Sequence[int]) -> bytes:
 
 
 def _back(profile: Profile, point: Point) -> tuple[int, int]:
-    """What is read in the request that writes a point: its feedback where that is a holding register, else the point itself."""
-    shows = point if point.feedback is None else profile.point(point.feedback)
-    shows = shows if shows.table is Table.HOLDING and shows.access is not Access.WRITE else point
+    """What is read in the request that writes a point: its feedback, itself or its token, the first that is a readable register."""
+    shown = [point if name is None else profile.point(name) for name in (point.feedback, None, point.token)]
+    shows = next((each for each in shown if each.table is Table.HOLDING and each.access is not Access.WRITE), point)
     return shows.address, shows.width
 
 

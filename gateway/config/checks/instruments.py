@@ -75,6 +75,19 @@ def _scaling(draft: Draft, path: tuple[str, ...], profile: Profile, point: Point
         yield draft.fault(path, f"{scale.name} is {scale.kind} in the {scale.table} table; a scale is a whole number in the {table} table")
 
 
+def _counted(draft: Draft, path: tuple[str, ...], known: dict[str, Point], point: Point) -> Iterator[Fault]:
+    """The token of a command is the register right behind it, and can be read."""
+    token = known.get(point.token or "")
+    if token is None:
+        yield draft.unknown(path, point.token or "", known, "point")
+    elif point.table is not Table.HOLDING or point.bit is not None or point.access is Access.READ:
+        yield draft.fault(path, f"{point.name} is no register that is written; only such a command has a token")
+    elif (token.table, token.address, token.kind) != (point.table, point.address + point.width, Kind.UINT16):
+        yield draft.fault(path, f"{token.name} is not the uint16 register right behind {point.name}")
+    elif token.access is not Access.READ_WRITE:
+        yield draft.fault(path, f"{token.name} must be read and written (rw): the next one follows from what the device shows")
+
+
 def references(draft: Draft) -> Iterator[Fault]:
     """What a point, a watchdog or an identity names is a point of the same instrument, and of the right kind."""
     for name, profile in _described(draft):
@@ -89,6 +102,8 @@ def references(draft: Draft) -> Iterator[Fault]:
                     yield draft.fault(path, f"{rule.point} is {known[rule.point].kind}; a status is a whole number or a bit")
             if point.scaled is not None:
                 yield from _scaling(draft, (*here, "points", point.name, "scaled", "point"), profile, point)
+            if point.token is not None:
+                yield from _counted(draft, (*here, "points", point.name, "token"), known, point)
             if point.counting is not None and point.counting.running not in (None, *known):
                 yield draft.unknown((*here, "points", point.name, "counting", "running"), point.counting.running or "", known, "point")
             if point.feedback is not None and point.feedback not in known:

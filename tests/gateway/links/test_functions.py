@@ -41,9 +41,12 @@ PROFILE = Profile(
         Point("speed", Table.HOLDING, 20, Kind.FLOAT32, access=RW, low=0.0, high=100.0),
         Point("dose", Table.HOLDING, 30, access=Access.WRITE, feedback="dosed"),
         Point("dosed", Table.HOLDING, 31),
+        Point("start", Table.HOLDING, 40, access=Access.WRITE, token="start_no", feedback="started"),
+        Point("start_no", Table.HOLDING, 41, access=RW),
+        Point("started", Table.INPUT, 50),
     ),
 )
-NAMES = ("level", "fan", "stage", "speed", "dose")
+NAMES = ("level", "fan", "stage", "speed", "dose", "start")
 TAG = {name: k for k, name in enumerate(NAMES)}
 
 
@@ -152,6 +155,30 @@ def test_a_device_that_holds_something_else_after_a_write_is_told_of(rtu: bool):
         rig.write("speed", 42.5)
         await rig.scans(1)
         assert rig.ended() == [("accepted", "the device holds 41a0 0000 after it")]
+
+    live(scenario, rtu)
+
+
+def test_a_command_counts_its_token_up_from_what_the_device_shows(rtu: bool):
+    async def scenario(rig: Rig) -> None:
+        rig.bank.put_raw("start_no", 0xFFFE)
+        await rig.scans(1)
+        for wanted, number in ((3, 0xFFFF), (3, 0), (4, 1)):
+            rig.write("start", wanted)
+            await rig.scans(2)
+            assert (rig.bank.raw("start"), rig.bank.raw("start_no")) == (wanted, number)
+        assert rig.ended() == [("accepted", "")] * 3
+        rig.bank.put_raw("start_no", 500)       # somebody else has commanded it meanwhile
+        await rig.scans(1)
+        rig.cable.to_client.tap = lambda data: b"" if data[1 if rtu else 7] == 23 else data
+        rig.write("start", 5)                   # an answer that is lost: done, or not; what the device shows says how to go on
+        await rig.scans(2)
+        rig.cable.to_client.tap = None
+        assert [result for result, _ in rig.ended()] == ["unverified"]
+        await rig.scans(5)
+        rig.write("start", 6)
+        await rig.scans(2)
+        assert (rig.bank.raw("start"), rig.bank.raw("start_no")) == (6, 502)
 
     live(scenario, rtu)
 
