@@ -43,6 +43,7 @@ POLL_NS = 5 * SECOND
 TIMEOUTS_LOST = 2
 BURST_NS = 60 * SECOND
 """A queue that overflows again within this time is the same gap."""
+_NO_STATES: Mapping[str, int] = {}
 _JOB_NODES = ("device_state", "state", "active_run", "result_version")
 
 
@@ -310,18 +311,25 @@ class OpcUaConversation:
 
     def _older(self, name: str, source: int) -> bool:
         """Whether a notification is older, by the device's own clock, than what its tags already show."""
-        return source != 0 and any(source < self.image.source[binding.tag] for binding in self._by_point.get(name, ()))
+        if source:
+            known = self.image.source
+            for binding in self._by_point.get(name, ()):
+                if source < known[binding.tag]:
+                    return True
+        return False
 
     def _take(self, document: Mapping[str, tuple[Any, int, int]], asked: int, now: Now) -> None:
+        quality = self.image.quality
         for name, (value, status, source) in document.items():
-            if overflowed(status):
+            if status and overflowed(status):
                 status = self._overflow(name, status, now.mono)
+            mistyped = False
             for binding in self._by_point.get(name, ()):
                 self._put(binding, self._nodes[name], value, status, source, asked, now)
-            mistyped = any(self.image.quality[binding.tag] == BAD_TYPE_MISMATCH for binding in self._by_point.get(name, ()))
+                mistyped = mistyped or quality[binding.tag] == BAD_TYPE_MISMATCH
             if mistyped or status == BAD_NODE_ID_UNKNOWN:
                 self._fault(name, BAD_TYPE_MISMATCH if mistyped else status)
-            else:
+            elif self._faulty:
                 self._faulty.pop(name, None)
 
     def _overflow(self, name: str, status: int, now: int) -> int:
@@ -334,7 +342,7 @@ class OpcUaConversation:
     def _put(self, binding: Binding, node: Node, value: Any, status: int, source: int, asked: int, now: Now) -> None:
         """One value into the image: the device's status passes through, ours can only make it worse."""
         i, image = binding.tag, self.image
-        read = number(value, STATES.get(node.name, {}))
+        read = number(value, STATES.get(node.name, _NO_STATES))
         if is_bad(status) or read is None or (isinstance(value, bool) != (node.variant == "Boolean")):
             image.put(i, image.value[i], status if is_bad(status) else BAD_TYPE_MISMATCH, asked=asked, seen=now.mono, source=source)
             return

@@ -256,10 +256,11 @@ class _Ears:
     def _deaf(self) -> bool:
         return self._link._ears is not self or bool(self._link._gone)
 
-    def changed(self, name: str, data: tuple[Any, int, int]) -> None:
+    def changed(self, document: dict[str, tuple[Any, int, int]]) -> None:
         if not self._deaf and self._link._session is not None:
-            self._link.conversation.absorb(Reply(ReadNodes((name,)), document={name: data}), self._link._clock())
-            self._link.poke(self._link._clock().mono)
+            now = self._link._clock()
+            self._link.conversation.absorb(Reply(ReadNodes(tuple(document)), document=document), now)
+            self._link.poke(now.mono)
 
     def missed(self, count: int) -> None:
         if not self._deaf:

@@ -30,7 +30,7 @@ from devices.quality import name as status_name
 from gateway.links.certificates import Refused
 from gateway.links.opcua_channel import explained, secure
 from gateway.links.opcua_services import Services
-from gateway.links.opcua_subscription import Subscription
+from gateway.links.opcua_subscription import Change, Subscription
 from gateway.links.opcua_values import plain_data
 from gateway.links.security import Security
 
@@ -166,14 +166,18 @@ class _Heard:
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Told] = asyncio.Queue()
 
-    def changed(self, name: str, data: ua.DataValue) -> None:
-        self.queue.put_nowait(_told(name, data))
+    def changed(self, changes: Sequence[Change]) -> None:
+        for name, kind, (value, status, source) in changes:
+            self.queue.put_nowait(_named(name, kind, value, status, source))
 
     def missed(self, count: int) -> None:
         self.queue.put_nowait(Told("", None, "", f"{count} notifications missed", 0))
 
 
 def _told(name: str, data: ua.DataValue) -> Told:
-    value, status, source = plain_data(data)
-    kind = data.Value.VariantType.name if data.Value is not None else "Null"
-    return Told(name, value, f"{kind}[]" if isinstance(value, tuple) else kind, status_name(status), source)
+    return _named(name, None if data.Value is None else data.Value.VariantType, *plain_data(data))
+
+
+def _named(name: str, kind: ua.VariantType | None, value: Any, status: int, source: int) -> Told:
+    what = "Null" if kind is None else kind.name
+    return Told(name, value, f"{what}[]" if isinstance(value, tuple) else what, status_name(status), source)

@@ -11,13 +11,13 @@ Source: OPC 10000-3 5.6.2 (DataType and ValueRank are mandatory for a variable).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from asyncua import ua
 
 from devices.opcua import BAD_TYPE_MISMATCH, RESULT_SET
 from devices.profile import Method, Profile
 from devices.quality import is_bad
+from gateway.links.opcua_notifications import Told
 from gateway.links.opcua_services import Services
 from gateway.links.opcua_values import builtin, plain_data
 
@@ -56,15 +56,16 @@ class Nodes:
         """Whether the server has every node of the profile, as far as is known."""
         return len(self.known) == len(self._profile.nodes)
 
-    def told(self, name: str, data: ua.DataValue) -> tuple[Any, int, int]:
-        """A value in the words of a ``ReadNodes``; one of another type than its node has is none."""
-        value, status, source = plain_data(data)
-        variant = data.Value
-        if is_bad(status) or variant is None or variant.Value is None:
-            return value, status, source
-        if variant.VariantType != self.types.setdefault(name, variant.VariantType):
-            return None, BAD_TYPE_MISMATCH, source
-        return value, status, source
+    def told(self, name: str, data: ua.DataValue) -> Told:
+        """A value in the words of a ``ReadNodes``."""
+        return self.judged(name, data.Value.VariantType if data.Value is not None else None, plain_data(data))
+
+    def judged(self, name: str, kind: ua.VariantType | None, told: Told) -> Told:
+        """What is told of a node; a value of another type (``kind``) than its node has is none."""
+        value, status, source = told
+        if value is None or kind is None or is_bad(status) or kind == self.types.setdefault(name, kind):
+            return told
+        return None, BAD_TYPE_MISMATCH, source
 
     async def _learn_types(self, names: Sequence[str]) -> None:
         nodes = [self.known[name] for name in names]

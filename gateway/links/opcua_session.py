@@ -30,9 +30,10 @@ from devices.profile import Profile
 from devices.quality import BAD_CONFIGURATION_ERROR, BAD_OUT_OF_RANGE, is_bad
 from gateway.links.opcua_channel import explained, secure
 from gateway.links.opcua_nodes import Nodes
+from gateway.links.opcua_notifications import Told, hasten
 from gateway.links.opcua_results import Results
 from gateway.links.opcua_services import CONNECTION_LOST, Services
-from gateway.links.opcua_subscription import TOO_MANY_SUBSCRIPTIONS, Subscription
+from gateway.links.opcua_subscription import TOO_MANY_SUBSCRIPTIONS, Change, Subscription
 from gateway.links.opcua_values import argument, plain_data, register
 from gateway.links.pki import Identity
 from gateway.links.security import Security
@@ -51,8 +52,8 @@ SERVER_NS = 1_000_000_000       # at this rate
 class Listener(Protocol):
     """Who is told what the server says without being asked."""
 
-    def changed(self, name: str, data: tuple[Any, int, int]) -> None:
-        """A value as in a ``ReadNodes``."""
+    def changed(self, document: dict[str, Told]) -> None:
+        """Values as in a ``ReadNodes``."""
         ...
 
     def missed(self, count: int) -> None:
@@ -76,6 +77,7 @@ class Session:
         self._client = Client(url, timeout=timeout_s, auto_reconnect=False)
         self._client.session_timeout = SESSION_TIMEOUT_MS
         self._client.connection_lost_callback = self._broke
+        hasten(self._client.uaclient.session)
         self.services = Services(self._client.uaclient.session)
         self.own: Identity | None = None
         self.server_certificate: x509.Certificate | None = None
@@ -159,12 +161,12 @@ class Session:
                 for subscription in self._subscriptions.values():
                     subscription.forget(name)
         for name, data in zip(SERVER, values[len(found):], strict=True):
-            self._hear_server(name, data)
+            self._hear_server(name, plain_data(data))
         self._listener.served(self._server)
         return document
 
-    def _hear_server(self, name: str, data: ua.DataValue) -> None:
-        value, status, _ = plain_data(data)
+    def _hear_server(self, name: str, told: Told) -> None:
+        value, status, _ = told
         self._server[name] = None if is_bad(status) or not isinstance(value, int) else value
 
     async def _write(self, request: WriteNode) -> Reply:
@@ -252,13 +254,28 @@ class Session:
                 await subscription.renew()
         return len(silent)
 
-    def changed(self, name: str, data: ua.DataValue) -> None:
-        """A monitored value has changed (called by a subscription)."""
-        if name.startswith("@"):
-            self._hear_server(name[1:], data)
-            self._listener.served(self._server)
-        else:
-            self._listener.changed(name, self.nodes.told(name, data))
+    def changed(self, changes: Sequence[Change]) -> None:
+        """Monitored values have changed (called by a subscription). Many are told together, the values of each name in their order."""
+        told_now: list[dict[str, Told]] = []
+        before: dict[str, int] = {}             # values of a name so far
+        for name, kind, told in changes:
+            if name[0] == "@":
+                self._tell(told_now)
+                before.clear()
+                self._hear_server(name[1:], told)
+                self._listener.served(self._server)
+                continue
+            nth = before.get(name, 0)
+            before[name] = nth + 1
+            if nth == len(told_now):
+                told_now.append({})
+            told_now[nth][name] = self.nodes.judged(name, kind, told)
+        self._tell(told_now)
+
+    def _tell(self, documents: list[dict[str, Told]]) -> None:
+        for document in documents:
+            self._listener.changed(document)
+        documents.clear()
 
     def missed(self, count: int) -> None:
         """Notifications were missed (called by a subscription)."""

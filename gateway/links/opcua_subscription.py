@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from asyncua import ua
 
+from gateway.links.opcua_notifications import Changes, Told, changes_of
 from gateway.links.opcua_services import CONNECTION_LOST, Services
 
 KEEP_ALIVES = 2                 # so many keep-alive periods without a word: the server no longer serves the subscription
@@ -30,11 +31,15 @@ _NUMBERS = 0xFFFFFFFF           # that notifications have: after the last comes 
 TOO_MANY_SUBSCRIPTIONS = 0x80770000
 
 
+Change = tuple[str, ua.VariantType | None, Told]
+"""Name of an item, built-in type of its value, what is told of it."""
+
+
 class Hearing(Protocol):
     """Who is told."""
 
-    def changed(self, name: str, data: ua.DataValue) -> None:
-        """A monitored value has changed."""
+    def changed(self, changes: Sequence[Change]) -> None:
+        """Monitored values have changed, in this order."""
         ...
 
     def missed(self, count: int) -> None:
@@ -147,14 +152,23 @@ class Subscription:
         """Tell what a message holds. What it says of an item that is not ours was meant for one that is: it is missed."""
         for notification in message.NotificationData or ():
             if isinstance(notification, ua.DataChangeNotification):
-                for item in notification.MonitoredItems or ():
-                    name = self._names.get(item.ClientHandle)
-                    if name is None or item.Value is None:
-                        self._hearing.missed(1)
-                    elif name:
-                        self._hearing.changed(name, item.Value)
+                notification = changes_of(notification)
+            if isinstance(notification, Changes):
+                self._tell_changes(notification)
             elif isinstance(notification, ua.StatusChangeNotification) and not notification.Status.is_good():
                 self._silence_s = 0.0           # it has ended: made again at the next turn
+
+    def _tell_changes(self, notification: Changes) -> None:
+        changes: list[Change] = []
+        names = self._names
+        for handle, kind, told in notification.items:
+            name = names.get(handle)
+            if name is None or told is None:
+                self._hearing.missed(1)
+            elif name:
+                changes.append((name, kind, told))
+        if changes:
+            self._hearing.changed(changes)
 
     async def _create(self, requests: list[ua.MonitoredItemCreateRequest]) -> list[ua.MonitoredItemCreateResult]:
         """One result each; when the server refuses the whole call, each says so."""
