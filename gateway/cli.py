@@ -278,7 +278,8 @@ def _opcua(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         made.set_defaults(run="opcua:run", verb=verb)
     browse.add_argument("path", nargs="?", default="/", help="/Path/From/Objects or a node id (default: /)")
     for made in (read, subscribe):
-        made.add_argument("nodes", nargs="+", metavar="NODE", help="node id, /Path/From/Objects, or a name of the device's profile")
+        made.add_argument("nodes", nargs="+", metavar="NODE",
+                          help="node id, /Path/From/Objects, or a name of the device's profile; to subscribe to events: @events")
     subscribe.add_argument("--period", type=float, default=1.0, help="seconds (default: 1)")
     subscribe.add_argument("--count", type=int, default=0, help="end after so many changes (default: never)")
 

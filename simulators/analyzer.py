@@ -128,6 +128,7 @@ class IcpDevice:
         self._instrument, self._take = instrument, take_sample
         self._utc, self._cycle, self._digestion_s, self._qc_every = utc_ns, tuple(cycle), digestion_s, qc_every
         self.results: deque[Result] = deque(maxlen=KEEP)
+        self.said: deque[tuple[int, str, int]] = deque(maxlen=KEEP)     # severity, what it has to say, UTC ns; taken by whoever tells it
         self.device_state = "Operate"
         self.state = "Stopped"
         self._run: _Run | None = None
@@ -177,6 +178,7 @@ class IcpDevice:
             raise Refused(BAD_INVALID_STATE, f"{method} is not allowed in {self.state}")
         if self._run is not None:
             self._run.result.stopped = self._utc + now
+            self.said.append((500, f"{self._run.result.run} was ended by {method}", self._utc + now))
             self._run = None
             self._changed(now)
         self.state = after
@@ -193,6 +195,7 @@ class IcpDevice:
         self._run = _Run(result, sample, now, tuple(ends))
         self.results.append(result)
         self.state = FUNCTIONAL[self.state]["StartProgram"]
+        self.said.append((100, f"{template} {result.run} started", result.started))
         self._show("active_run", result.run, now)
         self._show("active_step", self._cycle[0][1], now)
         self._changed(now)
@@ -236,6 +239,9 @@ class IcpDevice:
             found = msgspec.structs.replace(found, qc={**self._qc, **found.qc})
         result.measured, result.stopped = found, self._utc + at
         failed = calibration_failed(found.qc)
+        self.said.append((100, f"{result.template} {result.run} measured", result.stopped))
+        if failed:
+            self.said.append((600, f"{result.run}: a check standard is outside its limits", result.stopped))
         if result.template == "LIQUOR":
             status = BAD_OUT_OF_SERVICE if failed else UNCERTAIN_SENSOR_NOT_ACCURATE if sample_doubtful(found.qc) else GOOD
             for element in ELEMENTS:

@@ -37,6 +37,7 @@ from asyncua.common.structures104 import new_struct, new_struct_field
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.cert_gen import dump_private_key_as_pem, generate_private_key, generate_self_signed_app_certificate
 from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.server.event_generator import EventGenerator
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -90,6 +91,7 @@ class OpcUaServer:
         self._written: dict[str, tuple[Any, int, int]] = {}
         self._results: dict[str, tuple[ServerNode, bool]] = {}
         self._classes: dict[str, type] = {}
+        self._events: EventGenerator
 
     async def start(self) -> None:
         """Build the address space and listen."""
@@ -118,6 +120,8 @@ class OpcUaServer:
             await self._place(node)
         for method in PROFILE.methods:
             await self._method(method)
+        self._events = await server.get_event_generator()
+        self._events.event.SourceName = "ICP"
         await self.publish()
         await server.start()
 
@@ -131,6 +135,10 @@ class OpcUaServer:
         """Write what has changed since the last time: results first, then the version that tells of them, then states."""
         if self._written.get("result_version") is not self.device.nodes["result_version"]:
             await self._publish_results()
+        while self.device.said:
+            severity, message, at = self.device.said.popleft()
+            self._events.event.Severity = severity
+            await self._events.trigger(time_attr=_time(at), message=message)
         for name, shown in self.device.nodes.items():
             if self._written.get(name) is not shown:
                 self._written[name] = shown

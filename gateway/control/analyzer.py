@@ -36,11 +36,13 @@ from gateway.control.image import SECOND, Image, Now
 from gateway.control.lads import Analyses, IcpDocument
 from gateway.control.reading import Reading
 from gateway.control.serving import Serving
+from gateway.control.throttle import Throttle
 
 __all__ = ["IcpDocument", "OpcUaConversation"]
 
 POLL_NS = 5 * SECOND
 TIMEOUTS_LOST = 2
+EVENTS_A_MINUTE = 30
 BURST_NS = 60 * SECOND
 """A queue that overflows again within this time is the same gap."""
 _NO_STATES: Mapping[str, int] = {}
@@ -91,6 +93,7 @@ class OpcUaConversation:
         self._serving = Serving()
         self._silent = 0                    # timeouts in a row
         self._faulty: dict[str, int] = {}   # node -> why it has no value, told once
+        self._talk = Throttle(EVENTS_A_MINUTE)
         self._burst: dict[str, int] = {}    # node -> until when an overflow of its queue is told already
 
     def _proof(self) -> dict[str, int]:
@@ -230,6 +233,14 @@ class OpcUaConversation:
         """The link was not told of so many changes: everything is read at once, and the gap is on record."""
         self._reading.at_once()
         self.events.append(("missed", f"{count} notifications of {self.device}"))
+
+    def happened(self, what: str, now: int) -> None:
+        """The server has something to say: for the record, and when it talks without end only how much it was."""
+        heard, kept = self._talk.let(now)
+        if kept:
+            self.events.append(("event", f"and {kept} more within a minute"))
+        if heard:
+            self.events.append(("event", what))
 
     def poll(self, names: Sequence[str]) -> None:
         """The server tells nothing of these nodes: they are read, each as often as its tags are scanned."""

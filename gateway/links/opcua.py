@@ -28,6 +28,7 @@ from gateway.control.analyzer import OpcUaConversation
 from gateway.control.expiry import Expiry
 from gateway.control.image import SECOND, Now
 from gateway.links.certificates import Refused, fingerprint
+from gateway.links.opcua_events import Happened
 from gateway.links.opcua_session import Session
 from gateway.links.security import SECURE, Security
 
@@ -271,6 +272,11 @@ class _Ears:
         if not self._deaf:
             self._link.conversation.served(server["state"], server["level"], server["time"], self._link._clock())
             self._link.poke(self._link._clock().mono)
+
+    def happened(self, event: Happened) -> None:
+        if not self._deaf:
+            said = f"severity {event.severity}, {event.source}: {event.message}"
+            self._link.conversation.happened(said, self._link._clock().mono)
 
     def gone(self, why: str) -> None:
         if not self._deaf:

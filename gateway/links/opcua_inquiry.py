@@ -29,8 +29,9 @@ from devices.profile import Profile
 from devices.quality import name as status_name
 from gateway.links.certificates import Refused
 from gateway.links.opcua_channel import explained, secure
+from gateway.links.opcua_events import Happened
 from gateway.links.opcua_services import Services
-from gateway.links.opcua_subscription import Change, Subscription
+from gateway.links.opcua_subscription import EVENTS, Change, Subscription
 from gateway.links.opcua_values import plain_data
 from gateway.links.security import Security
 
@@ -95,10 +96,16 @@ class OpcUaInquiry:
             return [_told(name, data) for name, data in zip(names, await self._services.read(nodes), strict=True)]
 
     async def watch(self, names: Sequence[str], period_s: float = 1.0) -> AsyncIterator[Told]:
-        """Changes of nodes as they are told; ends never. Raises LookupError for one that is not there, Refused for one that is not told."""
+        """Changes of nodes as they are told, and the server's events where one is called "@events"; ends never.
+
+        Raises LookupError for one that is not there, Refused for one that is not told.
+        """
         heard = _Heard()
         async with asyncio.timeout(2 * self.timeout_s):
-            nodes = dict(zip(names, await self.find(names), strict=True))
+            found = await self.find([name for name in names if name != EVENTS])
+            nodes = dict(zip([name for name in names if name != EVENTS], found, strict=True))
+            if EVENTS in names:
+                nodes[EVENTS] = ua.NodeId(ua.ObjectIds.Server)
             subscription = Subscription(self._services, heard, period_s, SESSION_S, self.timeout_s)
             await subscription.open()
             await subscription.watch({name: (node, period_s * 1000) for name, node in nodes.items()})
@@ -169,6 +176,9 @@ class _Heard:
     def changed(self, changes: Sequence[Change]) -> None:
         for name, kind, (value, status, source) in changes:
             self.queue.put_nowait(_named(name, kind, value, status, source))
+
+    def happened(self, event: Happened) -> None:
+        self.queue.put_nowait(Told(event.source, event.message, "event", f"severity {event.severity}", event.at_utc))
 
     def missed(self, count: int) -> None:
         self.queue.put_nowait(Told("", None, "", f"{count} notifications missed", 0))

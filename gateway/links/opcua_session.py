@@ -29,11 +29,12 @@ from devices.opcua import BAD_NODE_ID_UNKNOWN, BAD_TYPE_MISMATCH, fitted
 from devices.profile import Profile
 from devices.quality import BAD_CONFIGURATION_ERROR, BAD_OUT_OF_RANGE, is_bad
 from gateway.links.opcua_channel import explained, secure
+from gateway.links.opcua_events import Happened
 from gateway.links.opcua_nodes import Nodes
 from gateway.links.opcua_notifications import Told, hasten
 from gateway.links.opcua_results import Results
 from gateway.links.opcua_services import CONNECTION_LOST, Services
-from gateway.links.opcua_subscription import TOO_MANY_SUBSCRIPTIONS, Change, Subscription
+from gateway.links.opcua_subscription import EVENTS, TOO_MANY_SUBSCRIPTIONS, Change, Subscription
 from gateway.links.opcua_values import argument, plain_data, register
 from gateway.links.pki import Identity
 from gateway.links.security import Security
@@ -47,6 +48,7 @@ SERVER = {"state": ua.ObjectIds.Server_ServerStatus_State, "level": ua.ObjectIds
           "time": ua.ObjectIds.Server_ServerStatus_CurrentTime}
 """What is read of the server itself; the first two are subscribed to as well."""
 SERVER_NS = 1_000_000_000       # at this rate
+_OWN = {**{f"@{name}": node for name, node in SERVER.items()}, EVENTS: ua.ObjectIds.Server}
 
 
 class Listener(Protocol):
@@ -62,6 +64,10 @@ class Listener(Protocol):
 
     def served(self, server: Mapping[str, int | None]) -> None:
         """The server's own ``state``, ``level`` and ``time`` (UTC ns), as far as they are known."""
+        ...
+
+    def happened(self, event: Happened) -> None:
+        """The server has something to say."""
         ...
 
     def gone(self, why: str) -> None:
@@ -104,7 +110,6 @@ class Session:
                 if known is not None:
                     self.own, self.server_certificate = known
                 await self._client.connect()
-                self._uris[:] = await self._client.get_namespace_array()
                 await self.services.learn()
                 await self.find()
                 self._classes = register(self._uris)
@@ -123,7 +128,11 @@ class Session:
             protocol.transport.abort()          # of a server that fell silent the library thinks there is no socket left
 
     async def find(self) -> list[str]:
-        """Find every node of the profile anew; the names that were not known before."""
+        """Find every node of the profile anew, under the namespaces that the server has now; the names that were not known before.
+
+        A server that is still starting may have neither, and say so without an error.
+        """
+        self._uris[:] = await self._client.get_namespace_array()
         return await self.nodes.find(self._uris)
 
     # --- asking --------------------------------------------------------------------------------------------------
@@ -207,11 +216,11 @@ class Session:
         The slowest interval settled on, s, and the names that the server takes in no subscription: they are to be polled.
         """
         wanted = {period: [name for name in names if name in self.nodes.known] for period, names in rates.items()}
-        own = [f"@{name}" for name in ("state", "level")]
+        own = [*(f"@{name}" for name in ("state", "level")), EVENTS]
         wanted[SERVER_NS] = [*wanted.get(SERVER_NS, ()), *own]
         slowest, refused = 0.0, []
         for period in sorted(wanted):
-            nodes = {name: self.nodes.known[name] if name in self.nodes.known else ua.NodeId(SERVER[name[1:]]) for name in wanted[period]}
+            nodes = {name: self.nodes.known[name] if name in self.nodes.known else ua.NodeId(_OWN[name]) for name in wanted[period]}
             subscription = await self._subscription(period)
             if subscription is None:
                 refused += list(nodes)
@@ -280,3 +289,7 @@ class Session:
     def missed(self, count: int) -> None:
         """Notifications were missed (called by a subscription)."""
         self._listener.missed(count)
+
+    def happened(self, event: Happened) -> None:
+        """An event (called by a subscription)."""
+        self._listener.happened(event)

@@ -20,6 +20,7 @@ from typing import Protocol
 
 from asyncua import ua
 
+from gateway.links.opcua_events import Happened, happened, request
 from gateway.links.opcua_notifications import Changes, Told, changes_of
 from gateway.links.opcua_services import CONNECTION_LOST, Services
 
@@ -29,6 +30,7 @@ QUEUE = 10                      # values that the server keeps for one item betw
 REPUBLISH = 50                  # notifications asked for again; a longer gap is read instead
 _NUMBERS = 0xFFFFFFFF           # that notifications have: after the last comes 1
 TOO_MANY_SUBSCRIPTIONS = 0x80770000
+EVENTS = "@events"              # the name under which events are watched
 
 
 Change = tuple[str, ua.VariantType | None, Told]
@@ -44,6 +46,10 @@ class Hearing(Protocol):
 
     def missed(self, count: int) -> None:
         """So many notifications will never be told."""
+        ...
+
+    def happened(self, event: Happened) -> None:
+        """The server has something to say."""
         ...
 
 
@@ -82,7 +88,7 @@ class Subscription:
         for name, (node, sampling_ms) in items.items():
             self._handle += 1
             self._names[self._handle] = name
-            asked[name] = _request(node, self._handle, sampling_ms)
+            asked[name] = request(node, self._handle) if name == EVENTS else _request(node, self._handle, sampling_ms)
             self.items[name] = (node, sampling_ms)
             self.refused.pop(name, None)
         results = await self._create(list(asked.values()))
@@ -155,6 +161,10 @@ class Subscription:
                 notification = changes_of(notification)
             if isinstance(notification, Changes):
                 self._tell_changes(notification)
+            elif isinstance(notification, ua.EventNotificationList):
+                for event in notification.Events or ():
+                    if self._names.get(event.ClientHandle) == EVENTS:
+                        self._hearing.happened(happened(event.EventFields or ()))
             elif isinstance(notification, ua.StatusChangeNotification) and not notification.Status.is_good():
                 self._silence_s = 0.0           # it has ended: made again at the next turn
 

@@ -249,6 +249,63 @@ def test_a_device_whose_clock_was_an_hour_ahead_for_a_value_is_believed_in_the_o
     assert live(scenario) <= BULK_S + 0.1
 
 
+def test_what_the_server_has_to_say_is_on_record_and_a_flood_of_it_only_in_part():
+    async def scenario(wired: WiredOpcUa) -> list[str]:
+        await settled(wired)
+        await wired.start_by_hand()
+        await wired.talk.turned(lambda: bool(wired.talk.of("event")), TOLD_S + 0.1)
+        await wired.net.lapse(60)
+        for k in range(100):
+            wired.device.said.append((300, f"lamp \n flickers {k}", wired.clock.now().utc))
+            await wired.server.publish()
+            await wired.net.lapse(0.1)
+        await wired.net.lapse(60)
+        wired.device.said.append((900, "lamp failed", wired.clock.now().utc))
+        await wired.server.publish()
+        await wired.net.lapse(5)
+        return wired.talk.of("event")
+
+    said = live(scenario)
+    assert said[0] == "severity 100, ICP: LIQUOR RUN-000001 started"
+    assert said[1:31] == [f"severity 300, ICP: lamp flickers {k}" for k in range(30)]
+    assert said[31:33] == ["and 70 more within a minute", "severity 900, ICP: lamp failed"]
+
+
+def test_events_go_on_after_a_subscription_was_made_again():
+    async def scenario(wired: WiredOpcUa) -> list[str]:
+        await settled(wired)
+        await wired.inside.subscription_service.delete_subscriptions(list(wired.inside.subscription_service.subscriptions))
+        await wired.net.lapse(60)
+        wired.device.said.append((900, "lamp failed", wired.clock.now().utc))
+        await wired.server.publish()
+        await wired.net.lapse(5)
+        return wired.talk.of("event")
+
+    assert live(scenario) == ["severity 900, ICP: lamp failed"]
+
+
+@pytest.mark.fault("U08")
+def test_a_server_that_does_not_know_its_namespaces_yet_is_found_when_it_does():
+    async def scenario(wired: WiredOpcUa) -> float:
+        await settled(wired)
+        service = wired.inside.attribute_service
+        read = service.read
+
+        def starting(asked: Any) -> list[ua.DataValue]:
+            own, array = ua.DataValue(ua.Variant(["http://opcfoundation.org/UA/"])), ua.ObjectIds.Server_NamespaceArray
+            return [own if item.NodeId.Identifier == array else result
+                    for item, result in zip(asked.NodesToRead, read(asked), strict=True)]
+
+        service.read = starting
+        wired.cable.reset()
+        await wired.net.lapse(20)
+        assert is_bad(wired.talk.quality)
+        service.read = read
+        return await wired.good(60)
+
+    assert live(scenario) <= 31
+
+
 @pytest.mark.fault("U15")
 def test_a_status_that_is_not_good_is_passed_on_as_it_came():
     codes = [0x40000000, 0x408F0000, 0x40900000, 0x40950000, 0x80000000, 0x80310000, 0x808C0000, 0x808D0000, 0x809D0000]
