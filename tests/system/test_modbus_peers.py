@@ -96,7 +96,11 @@ def libmodbus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compiled(FOLDER / "libmodbus_peer.c", tmp_path_factory.mktemp("libmodbus") / "peer", "-lmodbus")
 
 
-@pytest.fixture(params=["libmodbus", "libmodbus on a serial line", "libmodbus behind a device server", "modbus-serial"])
+PEERS = ["libmodbus", "libmodbus on a serial line", "libmodbus behind a device server", "modbus-serial"]
+slow = pytest.mark.parametrize("bench", [peer for peer in PEERS if "device server" not in peer], indirect=True)    # that one adds nothing
+
+
+@pytest.fixture(params=PEERS)
 async def bench(request: pytest.FixtureRequest, libmodbus: Path, tmp_path: Path) -> AsyncIterator[Bench]:
     """One of the peers, running."""
     async with contextlib.AsyncExitStack() as stack:
@@ -178,6 +182,7 @@ async def test_what_a_device_does_not_have_costs_its_own_tag_and_no_other(bench:
         await gate.fresh("last", "last_coil")
 
 
+@slow
 async def test_every_exception_is_shown_as_what_it_means(bench: Bench):
     point = Point("level", Table.INPUT, FIRST)
     for code, quality in EXCEPTIONS.items():
@@ -191,6 +196,7 @@ async def test_every_exception_is_shown_as_what_it_means(bench: Bench):
             await bench.peer.ask("refuse 0")
 
 
+@slow
 async def test_a_device_that_was_killed_is_good_within_5_s_of_its_return(bench: Bench):
     async with Gate(bench.way) as gate:
         await gate.fresh()

@@ -7,19 +7,24 @@ import json
 import shutil
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from devices.exchange import ReadNodes
 from devices.instruments.icp_lads import DEVICE_STATES, FUNCTIONAL_STATES, PROFILE, RUNNING_STATES
+from devices.opcua import RESULT_SET
 from devices.quality import GOOD, is_bad
-from gateway.links.security import NONE
+from gateway.config.security import Security as Configured
+from gateway.links.security import NONE, configured
 from tests.system.peers.laboratory import SENSORS, Laboratory
 from tests.system.peers.program import Program, free_port
 
 pytestmark = pytest.mark.system
 
+Policy = Literal["Basic256Sha256", "Aes256_Sha256_RsaPss"]
 GONE_S, BACK_S = 1.0, 6.0       # after its return a server is Good within these seconds
 QC = {"icv_pct": "99.0", "ccv_pct": "101.0", "calibration_r": "0.9999", "rsd_pct": "0.4"}
 VALUES = {"Nd": 21.5, "Pr": 6.25, "Dy": 1.125, "Tb": 0.25, "Nd.u": 0.2, "Pr.u": 0.06, "Dy.u": 0.01, "Tb.u": 0.005}
@@ -36,6 +41,10 @@ class Icp:
 
     async def put(self, sensor: str, value: object) -> None:
         await self.program.ask(f"set {_path(sensor)} {json.dumps(value)}")
+
+    async def finish(self, values: dict[str, float], properties: dict[str, str]) -> None:
+        """The program that runs is over with this result."""
+        await self.program.ask("finish " + json.dumps({"values": values, "properties": properties}))
 
     async def holds(self, sensor: str) -> Any:
         return await self.said(f"get {_path(sensor)}")
@@ -70,6 +79,9 @@ async def test_the_profile_finds_every_node_and_shows_what_the_server_holds(icp:
                                  ("FunctionalUnitState/RunningStateMachine", RUNNING_STATES)):
             assert await icp.said(f"numbers {machine}") == numbers
         assert laboratory.shows("state") == FUNCTIONAL_STATES["Stopped"]
+        everything = await session.ask(ReadNodes(tuple(node.name for node in PROFILE.nodes if node.variant != RESULT_SET)))
+        assert {name: status for name, (_, status, _) in everything.document.items() if status != GOOD} == {}
+        assert (everything.document["manufacturer"][0], everything.document["model"][0]) == ("node-opcua", "LADS peer")
         told = laboratory.talk.told
         await icp.put("nd", 33.25)
         await icp.put("qc_fail", True)
@@ -85,6 +97,7 @@ async def test_an_analysis_is_asked_for_in_the_standards_words_and_its_result_co
         laboratory.start("BATCH-1.S1", "BATCH-1", "R-102")
         laboratory.start("BATCH-1.S2", "BATCH-1", "R-103")              # waits until the unit is ready again
         await laboratory.turned(lambda: laboratory.talk.analyses.open["BATCH-1.S1"].state == "running")
+        await icp.program.ask("nameless")
         await laboratory.turned(lambda: laboratory.shows("state") == FUNCTIONAL_STATES["Running"])
         (asked,) = await icp.said("called")
         assert {key: asked[key] for key in ("template", "job", "task")} == {
@@ -92,10 +105,10 @@ async def test_an_analysis_is_asked_for_in_the_standards_words_and_its_result_co
         assert [(each["key"], each["value"]) for each in asked["properties"]] == [("Stream", "2")]
         assert [(each["sampleId"], each["position"], each["customData"]) for each in asked["samples"]] == [("BATCH-1.S1", "R-102", "leach")]
         assert laboratory.talk.documents == []
-        await icp.program.ask("finish " + json.dumps({"values": VALUES, "properties": QC}))
+        await icp.finish(VALUES, QC)
         await laboratory.turned(lambda: len(laboratory.talk.documents) == 1)
         await laboratory.turned(lambda: laboratory.talk.analyses.open["BATCH-1.S2"].state == "running")
-        await icp.program.ask("finish " + json.dumps({"values": {**VALUES, "Nd": 22.5}, "properties": QC | {"ccv_pct": "120.0"}}))
+        await icp.finish(VALUES | {"Nd": 22.5}, QC | {"ccv_pct": "120.0"})
         await laboratory.turned(lambda: len(laboratory.talk.documents) == 2)
     first, second = laboratory.talk.documents
     assert (first.sample, first.batch, first.stream, first.quality, first.unit) == ("BATCH-1.S1", "BATCH-1", "R-102", GOOD, "g/L")
@@ -119,3 +132,57 @@ async def test_a_server_that_was_killed_is_good_again_with_its_own_values(icp: I
         await laboratory.turned(lambda: laboratory.shows("dy") == 7.75, 2.0)
         assert time.monotonic() - began <= BACK_S
         assert [kind for kind, _ in laboratory.talk.events] == ["lost", "regained"]
+
+
+class Strangers:
+    """A server that demands a policy and a gateway that wants it; neither knows the other's certificate."""
+
+    def __init__(self, directory: Path, policy: Policy) -> None:
+        self.port, self.theirs = free_port(), directory / "icp/pki"
+        self.theirs.parent.mkdir()
+        self.program = server(self.port, self.theirs.parent, policy)
+        self.security = configured(Configured(policy=policy), "127.0.0.1", directory, datetime.now(UTC))
+        assert self.security.pki is not None
+        self.pki = self.security.pki
+        self.laboratory = Laboratory(f"opc.tcp://127.0.0.1:{self.port}", security=self.security)
+
+    async def refusals(self, count: int) -> list[str]:
+        """The reasons on record, when there are so many; until then and then everything is Bad."""
+        talk = self.laboratory.talk
+        await self.laboratory.turned(lambda: len(talk.of("refused")) == count)
+        assert all(map(is_bad, talk.image.quality))
+        return talk.of("refused")
+
+
+@pytest.mark.parametrize("policy", ["Basic256Sha256", "Aes256_Sha256_RsaPss"])
+async def test_two_strangers_talk_secured_once_each_is_approved_and_not_before(policy: Policy, tmp_path: Path):
+    both = Strangers(tmp_path, policy)
+    async with both.program as program, both.laboratory as laboratory:
+        icp = Icp(program, both.port)
+        assert "unknown: neither it nor its issuer is trusted; kept as pki/rejected/peer-" in (await both.refusals(1))[0]
+        both.pki.approve("peer")
+        assert (await both.refusals(2))[1].startswith("the server hangs up instead of opening a secured channel: it may refuse")
+        assert await icp.said("sessions") == []
+        (ours,) = (both.theirs / "rejected").iterdir()
+        ours.rename(both.theirs / "trusted/certs" / ours.name)
+        await laboratory.good()
+        assert await icp.said("sessions") == [[policy, "SignAndEncrypt"]]
+        assert laboratory.shows("nd") == await icp.holds("nd")
+        laboratory.start("BATCH-1.S1", "BATCH-1", "R-101")
+        await laboratory.turned(lambda: laboratory.talk.analyses.open["BATCH-1.S1"].state == "running")
+        await icp.finish(VALUES, QC)
+        await laboratory.turned(lambda: bool(laboratory.talk.documents))
+        assert (laboratory.talk.documents[0].values["Nd"], laboratory.talk.documents[0].quality) == (21.5, GOOD)
+
+
+async def test_a_server_that_comes_back_with_another_key_is_refused_in_plain_words(tmp_path: Path):
+    both = Strangers(tmp_path, "Basic256Sha256")
+    async with both.program as program, both.laboratory:
+        await both.refusals(1)
+        await program.kill()
+        both.pki.approve("peer")
+        shutil.rmtree(both.theirs / "own")
+        await program.start()
+        first, second = (why.partition(": ") for why in await both.refusals(2))
+        assert first[0] != second[0], "each is named by its own fingerprint"
+        assert second[2].startswith("unknown: neither it nor its issuer is trusted; kept as pki/rejected/peer-")

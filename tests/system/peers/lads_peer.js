@@ -7,7 +7,9 @@
 //     get PATH              value of the variable at PATH below the unit, as JSON (browse names without namespace, joined by /)
 //     set PATH JSON         let it have a value
 //     called                the StartPrograms that arrived, as JSON
+//     nameless              results from now on have no DeviceProgramRunId, which is optional
 //     finish JSON           the program that runs is over: {"values": {name: number}, "properties": {key: text}}
+//     sessions              policy and mode of the channel of each session that there was, as JSON
 //     numbers PATH          states of the state machine at PATH (or DeviceState) and their official numbers, as JSON
 "use strict";
 
@@ -26,8 +28,10 @@ const NAMESPACES = { di: "http://opcfoundation.org/UA/DI/", lads: "http://opcfou
 const VENDOR = "urn:lagan:icp-oes";
 const ELEMENTS = ["Nd", "Pr", "Dy", "Tb", "Fe", "B", "Co", "TREE"];
 const called = [];
+const sessions = [];
 const say = (text) => process.stdout.write(`${text}\n`);
 let running = null;
+let nameless = false;
 
 // --- the address space ----------------------------------------------------------------------------------------------------------
 function type(space, name) {
@@ -89,10 +93,10 @@ function unitOf(space, { own, named, device, unit }) {
     function started(template, properties, job, task, samples) {
         const run = `R${called.length}`;
         const result = type(space, "ResultType").instantiate({
-            browseName: named(run), namespace: own, componentOf: results, optionals: ["DeviceProgramRunId"] });
+            browseName: named(run), namespace: own, componentOf: results, optionals: nameless ? [] : ["DeviceProgramRunId"] });
         hold(result, "SupervisoryJobId", DataType.String, job);
         hold(result, "SupervisoryTaskId", DataType.String, task);
-        hold(result, "DeviceProgramRunId", DataType.String, run);
+        if (!nameless) hold(result, "DeviceProgramRunId", DataType.String, run);
         hold(result, "ApplicationUri", DataType.String, "");
         hold(result, "User", DataType.String, "");
         hold(result, "Started", DataType.DateTime, new Date());
@@ -179,6 +183,8 @@ async function main() {
     const space = server.engine.addressSpace;
     const { own, named, device, unit } = built(space);
     const { finish } = unitOf(space, { own, named, device, unit });
+    server.on("create_session", ({ channel }) => sessions.push([
+        channel.securityPolicy.split("#")[1], MessageSecurityMode[channel.securityMode]]));
     await server.start();
     say(`ready ${port}`);
 
@@ -187,6 +193,8 @@ async function main() {
         if (verb === "get") return JSON.stringify(at(unit, name).readValue().value.value);
         if (verb === "set") put(at(unit, name), JSON.parse(rest.join(" ")));
         else if (verb === "called") return JSON.stringify(called);
+        else if (verb === "nameless") nameless = true;
+        else if (verb === "sessions") return JSON.stringify(sessions);
         else if (verb === "finish") finish(JSON.parse(line.slice(7)));
         else if (verb === "numbers") {
             const states = promoteToStateMachine(name === "DeviceState" ? device.deviceState : at(unit, name)).getStates();
