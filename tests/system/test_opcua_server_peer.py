@@ -15,7 +15,7 @@ import pytest
 
 from devices.exchange import ReadNodes
 from devices.instruments.icp_lads import DEVICE_STATES, FUNCTIONAL_STATES, PROFILE, RUNNING_STATES
-from devices.opcua import RESULT_SET
+from devices.opcua import RESULT_SET, argument_type
 from devices.quality import GOOD, is_bad
 from gateway.config.security import Security as Configured
 from gateway.links.security import NONE, configured
@@ -73,7 +73,13 @@ async def test_the_profile_finds_every_node_and_shows_what_the_server_holds(icp:
         session = laboratory.link._session
         assert session is not None
         assert session.nodes.complete
+        assert {name: kind.name for name, kind in session.nodes.types.items()} == {
+            node.name: node.variant for node in PROFILE.nodes if node.variant != RESULT_SET}
         assert set(session.nodes.methods) == {method.name for method in PROFILE.methods}
+        for method in PROFILE.methods:
+            ours = [[[name, kind, 1 if many else -1] for name, kind, many in map(argument_type, each)]
+                    for each in (method.inputs, method.outputs)]
+            assert await icp.said(f"arguments {method.name}") == ours
         assert {name: laboratory.shows(name) for name in SENSORS} == {name: await icp.holds(name) for name in SENSORS}
         for machine, numbers in (("DeviceState", DEVICE_STATES), ("FunctionalUnitState", FUNCTIONAL_STATES),
                                  ("FunctionalUnitState/RunningStateMachine", RUNNING_STATES)):

@@ -10,6 +10,7 @@
 //     nameless              results from now on have no DeviceProgramRunId, which is optional
 //     finish JSON           the program that runs is over: {"values": {name: number}, "properties": {key: text}}
 //     sessions              policy and mode of the channel of each session that there was, as JSON
+//     arguments NAME        what a method of the state machine takes and gives: [[name, type, value rank], ...] of each, as JSON
 //     numbers PATH          states of the state machine at PATH (or DeviceState) and their official numbers, as JSON
 "use strict";
 
@@ -196,7 +197,11 @@ async function main() {
         else if (verb === "nameless") nameless = true;
         else if (verb === "sessions") return JSON.stringify(sessions);
         else if (verb === "finish") finish(JSON.parse(line.slice(7)));
-        else if (verb === "numbers") {
+        else if (verb === "arguments") {
+            const method = at(unit, `FunctionalUnitState/${name}`);
+            return JSON.stringify([method.getInputArguments(), method.getOutputArguments()].map((each) => each.map((argument) => [
+                argument.name, space.findDataType(argument.dataType).browseName.name, argument.valueRank])));
+        } else if (verb === "numbers") {
             const states = promoteToStateMachine(name === "DeviceState" ? device.deviceState : at(unit, name)).getStates();
             return JSON.stringify(Object.fromEntries(states.map((each) => [each.browseName.name, at(each, "StateNumber").readValue().value.value])));
         } else throw new Error(`what is ${line}`);
