@@ -63,7 +63,7 @@ programs:
 	for each in mbpoll:mbpoll cc:gcc node:nodejs npm:npm; do command -v $${each%:*} >/dev/null || missing="$$missing $${each#*:}"; done; \
 	echo '#include <modbus/modbus.h>' | cc -E - >/dev/null 2>&1 || missing="$$missing libmodbus-dev"; \
 	test -z "$$missing" || { echo "missing: apt-get install$$missing"; exit 1; }
-	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "node $$(node --version): 20 or later is needed"; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || { echo "node $$(node --version): 18 or later is needed"; exit 1; }
 
 $(PEERS)/node_modules/.installed: $(PEERS)/package.json $(PEERS)/package-lock.json $(PEERS)/.npmrc | programs
 	cd $(PEERS) && npm ci --silent

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from devices.profile import Access, Kind, Point, Table
+from devices.profile import Access, Kind, Limits, Point, Table
 from devices.quality import (
     BAD_COMMUNICATION_ERROR,
     BAD_CONFIGURATION_ERROR,
@@ -25,6 +25,7 @@ from devices.quality import (
     UNCERTAIN_NO_COMMUNICATION_LAST_USABLE,
     is_bad,
 )
+from gateway.links.modbus import Tally
 from gateway.links.rtu_wire import RtuWire
 from gateway.links.serial import Line
 from gateway.links.ways import Port, Socket, Way
@@ -159,6 +160,19 @@ async def test_every_write_arrives_as_it_was_meant(bench: Bench, functions: tupl
             assert (await gate.write(f"holding_bit_{bit}", 1 - (before >> bit & 1))).result == "accepted"
             assert await bench.word() == before ^ 1 << bit
         assert await bench.asked() == {1, 2, 3, 4, *functions}
+
+
+@pytest.mark.parametrize("bench", ["libmodbus", "modbus-serial"], indirect=True)
+async def test_answers_to_requests_that_were_in_flight_together_are_told_apart(bench: Bench):
+    piecemeal = msgspec.structs.replace(PROFILE, limits=Limits(read_registers=4, read_bits=4))
+    async with Gate(bench.way, piecemeal, window=8) as gate:
+        for turn in range(3):
+            for point in NUMBERS:
+                await bench.put(point, VALUES[point.kind][turn] if point.kind is not Kind.UINT16 else point.address + turn)
+            await gate.fresh()
+            assert len(gate.talk.polling.polls) > 50
+            assert {point.name: gate.shows(point.name) for point in NUMBERS} == {point.name: await bench.holds(point) for point in NUMBERS}
+        assert msgspec.structs.asdict(gate.link.tally) == msgspec.structs.asdict(Tally(connects=1))
 
 
 async def test_what_a_device_does_not_have_costs_its_own_tag_and_no_other(bench: Bench):

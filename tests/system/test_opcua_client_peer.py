@@ -43,7 +43,11 @@ class Analyser:
 
     async def __aenter__(self) -> Analyser:
         await self.server.start()
-        await self.client.start()
+        try:
+            await self.client.start()
+        except BaseException:
+            await self.server.stop()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -66,10 +66,10 @@ def writing_with(*functions: int) -> Profile:
 class Heard(Conversation):
     """``moved`` after every step of it."""
 
-    def __init__(self, image: Image, profile: Profile) -> None:
+    def __init__(self, image: Image, profile: Profile, depth: int) -> None:
         self.moved = asyncio.Event()
         bound = [Binding(point=name, tag=k, period_ns=round(SCAN_S * SECOND)) for k, name in enumerate(image.names)]
-        super().__init__("PEER", profile, image, bound, unit=1)
+        super().__init__("PEER", profile, image, bound, unit=1, depth=depth)
 
     def beat(self, now: int) -> None:
         super().beat(now)
@@ -81,18 +81,18 @@ class Heard(Conversation):
 
 
 class Gate:
-    """See the module. ``way``: to one unit, or to the bus that it is on."""
+    """See the module. ``way``: to one unit, or to the bus that it is on; ``window``: requests in flight at once, on TCP."""
 
-    def __init__(self, way: Way, profile: Profile = PROFILE) -> None:
+    def __init__(self, way: Way, profile: Profile = PROFILE, window: int = 1) -> None:
         self.clock = Clock()
         names = [point.name for point in profile.points]
         self.image = Image(names, [5 * SECOND] * len(names))
-        self.talk = Heard(self.image, profile)
+        self.talk = Heard(self.image, profile, window)
         rng, on_bus = random.Random(1), isinstance(way, Port) or (isinstance(way, Socket) and way.wire is RtuWire)
         if on_bus:
             self.link: ModbusLink = BusLink("PEER", way, TIMEOUT_S, [self.talk], gap_s=gap_s(BAUD), clock=self.clock.now, rng=rng)
         else:
-            self.link = ModbusLink("PEER", way, TIMEOUT_S, [self.talk], clock=self.clock.now, rng=rng)
+            self.link = ModbusLink("PEER", way, TIMEOUT_S, [self.talk], clock=self.clock.now, rng=rng, window=window)
 
     async def __aenter__(self) -> Gate:
         self._running = Running(self.link.run(), self._scan())
