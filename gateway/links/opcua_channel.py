@@ -49,7 +49,7 @@ _US_REFUSED = frozenset({
 
 
 class Caller(Client):
-    """A client of which it is told what a server may mean that hangs up instead of opening a secured channel.
+    """A client that says what a server may mean by hanging up instead of opening a secured channel.
 
     It should say why in an ErrorMessage (OPC 10000-6 7.1.5); some put it into a secured message that nobody awaits, some say nothing.
     """
