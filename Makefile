@@ -8,9 +8,10 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 UV     ?= $(shell command -v uv 2>/dev/null)
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PEERS  := tests/system/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check system soak lock setup clean
+.PHONY: help demo test check system soak lock setup clean programs
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -26,8 +27,7 @@ check: $(STAMP)  ## lint, the ban on clocks, types, and imports that point one w
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
-system: $(STAMP)  ## tests over real sockets against other people's programs (needs mbpoll)
-	@command -v mbpoll >/dev/null || { echo "mbpoll missing: apt-get install mbpoll"; exit 1; }
+system: $(STAMP) $(PEERS)/node_modules/.installed  ## tests over real sockets against other people's programs (says what is missing)
 	$(BIN)/python -m pytest -m system
 
 soak: $(STAMP)  ## long runs
@@ -40,7 +40,7 @@ lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock (UPGRADE=1
 setup: $(STAMP)  ## the environment alone
 
 clean:  ## forget the environment and every cache
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(PEERS)/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found: make PYTHON=/path/to/python"; exit 1; }
@@ -55,4 +55,16 @@ else
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 endif
+	@touch $@
+
+# What the peers of the system tests are made with.
+programs:
+	@missing=; \
+	for each in mbpoll:mbpoll cc:gcc node:nodejs npm:npm; do command -v $${each%:*} >/dev/null || missing="$$missing $${each#*:}"; done; \
+	echo '#include <modbus/modbus.h>' | cc -E - >/dev/null 2>&1 || missing="$$missing libmodbus-dev"; \
+	test -z "$$missing" || { echo "missing: apt-get install$$missing"; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' || { echo "node $$(node --version): 18 or later is needed"; exit 1; }
+
+$(PEERS)/node_modules/.installed: $(PEERS)/package.json $(PEERS)/package-lock.json $(PEERS)/.npmrc | programs
+	cd $(PEERS) && npm ci --silent
 	@touch $@

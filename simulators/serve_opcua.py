@@ -31,9 +31,9 @@ from typing import Any
 import msgspec
 from asyncua import Server, ua
 from asyncua.common.connection import TransportLimits
-from asyncua.common.manage_nodes import delete_nodes
+from asyncua.common.manage_nodes import create_data_type, create_encoding, delete_nodes
 from asyncua.common.node import Node as ServerNode
-from asyncua.common.structures104 import new_struct, new_struct_field
+from asyncua.common.structures104 import new_struct_field
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.cert_gen import dump_private_key_as_pem, generate_private_key, generate_self_signed_app_certificate
 from asyncua.crypto.permission_rules import User, UserRole
@@ -213,8 +213,12 @@ class OpcUaServer:
         kind, encoding = ua.NodeId(each.data_type, index), ua.NodeId(each.encoding, index)
         ua.register_extension_object(f"{name}Served{index}", encoding, made, kind)
         self._classes[name] = made
-        await new_struct(
-            self._server, kind, ua.QualifiedName(name, index), [new_struct_field(field, ua.VariantType.String) for field in each.fields])
+        base = self._server.nodes.base_structure_type
+        described = await create_data_type(base, kind, ua.QualifiedName(name, index))
+        await create_encoding(described, encoding, ua.QualifiedName("Default Binary", 0))
+        await described.write_data_type_definition(ua.StructureDefinition(
+            DefaultEncodingId=encoding, BaseDataType=base.nodeid, StructureType=ua.StructureType.Structure,
+            Fields=[new_struct_field(field, ua.VariantType.String) for field in each.fields]))
 
     async def _method(self, method: Method) -> None:
         path = relative_path(method.path, PROFILE.namespaces, self._uris)

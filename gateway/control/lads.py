@@ -7,8 +7,9 @@ An analysis is known by its SupervisoryTaskId, which is the sample's id. Life of
                       \\--no answer--> unverified --found in ResultSet--> running
                                          \\--device idle, not in ResultSet--> queued (it was never executed)
 
-A StartProgram without an answer is looked up before anything is repeated. A result counts only when task, job, sample and,
-where known, run id are ours and its Stopped time is set; what arrives late, twice or for others changes nothing.
+A StartProgram without an answer is looked up before anything is repeated. A result counts only when task, job, sample and, where
+known, run id (which a ResultType may lack) are ours and its Stopped time is set; what arrives late, twice or for others changes
+nothing.
 
 Source: OPC 30500-1 v1.0.1 7.3.3 StartProgram, 7.4 ProgramManagerType, 7.4.4 ResultType; house rule for unanswered writes.
 """
@@ -175,7 +176,7 @@ class Analyses:
         return (
             found.get("SupervisoryTaskId") == each.sample
             and found.get("SupervisoryJobId") == each.batch
-            and (not each.run or found.get("DeviceProgramRunId") == each.run)
+            and (not each.run or found.get("DeviceProgramRunId", each.run) == each.run)
         )
 
     def _verify(self, each: Analysis, ours: Mapping[str, Mapping[str, Any]], now: int) -> None:

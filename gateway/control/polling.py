@@ -96,7 +96,7 @@ class Poll:
         self._following = _following(block, mine, memory or Memory())
         self.news: list[str] = []           # of the last reading: what a record must say
         self.words = tuple((2 * (address - block.address), address) for address in words
-                           if block.address <= address < block.address + block.count)
+                           if block.table is Table.HOLDING and block.address <= address < block.address + block.count)
         self.queued = False
         self.not_before = 0
         self.divided = False                # it is asked for in parts now

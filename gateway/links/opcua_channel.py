@@ -48,6 +48,22 @@ _US_REFUSED = frozenset({
 })
 
 
+class Caller(Client):
+    """A client that says what a server may mean by hanging up instead of opening a secured channel.
+
+    It should say why in an ErrorMessage (OPC 10000-6 7.1.5); some put it into a secured message that nobody awaits, some say nothing.
+    """
+
+    async def open_secure_channel(self, renew: bool = False) -> None:
+        try:
+            await super().open_secure_channel(renew)
+        except ConnectionError:
+            if renew or self.security_policy.Mode == ua.MessageSecurityMode.None_:
+                raise
+            raise Refused("the server hangs up instead of opening a secured channel: it may refuse our certificate or policy; "
+                          "have pki/own approved there") from None
+
+
 async def secure(client: Client, security: Security, now: datetime) -> tuple[Identity, x509.Certificate] | None:
     """Make a client's channel as the link wants it; our identity and the server's certificate, None for an open channel.
 

@@ -23,12 +23,12 @@ from types import TracebackType
 from typing import Any
 
 import msgspec
-from asyncua import Client, ua
+from asyncua import ua
 
 from devices.profile import Profile
 from devices.quality import name as status_name
 from gateway.links.certificates import Refused
-from gateway.links.opcua_channel import explained, secure
+from gateway.links.opcua_channel import Caller, explained, secure
 from gateway.links.opcua_events import Happened
 from gateway.links.opcua_services import Services
 from gateway.links.opcua_subscription import EVENTS, Change, Subscription
@@ -63,7 +63,7 @@ class OpcUaInquiry:
     def __init__(self, url: str, security: Security, now: datetime, *, profile: Profile | None = None, timeout_s: float = 4.0) -> None:
         self.timeout_s = timeout_s
         self._security, self._now, self._profile = security, now, profile
-        self._client = Client(url, timeout=timeout_s, auto_reconnect=False)
+        self._client = Caller(url, timeout=timeout_s, auto_reconnect=False)
         self._client.session_timeout = SESSION_S * 1000
         self._services = Services(self._client.uaclient.session)
         self._uris: list[str] = []

@@ -21,14 +21,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from asyncua import Client, ua
+from asyncua import ua
 from cryptography import x509
 
 from devices.exchange import CallMethod, ReadNodes, Reply, Request, WriteNode
 from devices.opcua import BAD_NODE_ID_UNKNOWN, BAD_TYPE_MISMATCH, fitted
 from devices.profile import Profile
 from devices.quality import BAD_CONFIGURATION_ERROR, BAD_OUT_OF_RANGE, is_bad
-from gateway.links.opcua_channel import explained, secure
+from gateway.links.opcua_channel import Caller, explained, secure
 from gateway.links.opcua_events import Happened
 from gateway.links.opcua_nodes import Nodes
 from gateway.links.opcua_notifications import Told, hasten
@@ -40,7 +40,8 @@ from gateway.links.pki import Identity
 from gateway.links.security import Security
 
 # The library writes a stack trace for what is an ordinary loss here; replies and our own log say it.
-logging.getLogger("asyncua.client").setLevel(logging.CRITICAL)
+logging.getLogger("asyncua.client").setLevel(logging.CRITICAL + 1)       # an ErrorMessage of a server is no end of ours
+logging.getLogger("asyncua.uaprotocol").setLevel(logging.ERROR)
 logging.getLogger("asyncua.common").setLevel(logging.ERROR)
 
 SESSION_TIMEOUT_MS = 60_000
@@ -80,7 +81,7 @@ class Session:
 
     def __init__(self, url: str, profile: Profile, security: Security, timeout_s: float, listener: Listener) -> None:
         self._profile, self._security, self._timeout_s, self._listener = profile, security, timeout_s, listener
-        self._client = Client(url, timeout=timeout_s, auto_reconnect=False)
+        self._client = Caller(url, timeout=timeout_s, auto_reconnect=False)
         self._client.session_timeout = SESSION_TIMEOUT_MS
         self._client.connection_lost_callback = self._broke
         hasten(self._client.uaclient.session)

@@ -205,6 +205,20 @@ def test_an_analysis_is_started_once_and_its_result_is_a_document():
     assert len(device.calls) == 1
 
 
+def test_a_result_without_the_optional_run_id_is_known_by_its_task():
+    each, device = conversation(), Device()
+    talk(each, device, at(0))
+    each.start_program("S-1", "B-1", "R-101", "leach", {}, at(1).mono)
+    talk(each, device, at(5))
+    device.publish("R1", "S-2", run="RUN-9")
+    device.publish("R2", "S-1", run="RUN-1")
+    for result in device.results.values():
+        del result["DeviceProgramRunId"]
+    talk(each, device, at(10))
+    (found,) = each.documents
+    assert (found.sample, found.values["Nd"], found.quality) == ("S-1", 10.0, GOOD)
+
+
 def test_a_sample_asked_for_twice_is_started_once():
     each, device = conversation(), Device()
     for _ in range(2):

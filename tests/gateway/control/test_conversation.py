@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from devices.exchange import Read, Reply, Write
-from devices.profile import Watchdog
+from devices.profile import Point, Table, Watchdog
 from devices.quality import (
     BAD_COMMUNICATION_ERROR,
     BAD_CONFIGURATION_ERROR,
@@ -423,6 +423,16 @@ def test_one_bit_of_a_register_keeps_the_others_and_waits_until_they_are_known()
     talk.write("remote", 0)
     talk.answer()
     assert (talk.bank.get("remote"), talk.bank.get("enable")) == (0, 1)
+
+
+def test_one_bit_of_a_register_is_not_mistaken_for_the_same_address_of_another_table():
+    others = tuple(each for each in PROFILE.points if each.name != "speed")
+    talk = Talk(replace(PROFILE, points=(*others, Point("speed", Table.INPUT, 30))))
+    talk.bank.set("remote", 1)
+    talk.turn()
+    talk.write("enable", 1)
+    talk.answer()
+    assert (talk.bank.get("remote"), talk.bank.get("enable")) == (1, 1)
 
 
 def test_memory_that_wears_out_takes_the_same_value_once_a_minute():

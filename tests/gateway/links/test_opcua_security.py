@@ -5,6 +5,7 @@ On the wire of the rehearsal, where the day of a certificate's end is a minute a
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from tests.gateway.links.wired_opcua import STATE, WiredOpcUa, live
 BACK_S = 6.0
 DAY_S = 86_400.0
 SECRET = "correct horse battery"
+HUNG_UP = "the server hangs up instead of opening a secured channel: it may refuse our certificate or policy; have pki/own approved there"
 
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -203,6 +205,34 @@ def test_a_server_that_does_not_know_us_says_so_in_words(tmp_path: Path):
     (papers.served / "trusted" / "lagan.der").unlink()
     assert refused(papers) == ["the server refuses our certificate or policy (0x801A0000): have pki/own approved there"]
     assert [path.read_bytes() for path in (papers.served / "rejected").iterdir()] == [papers.ours[0]]
+
+
+@pytest.mark.fault("U13")
+@pytest.mark.parametrize("said", [b"", b"ERRF" + struct.pack("<III", 0x3F, 3, 47) + b"http://opcfoundation.org/UA/SecurityPolicy#Some"])
+def test_a_server_that_hangs_up_instead_of_a_secured_channel_may_not_know_us(tmp_path: Path, said: bytes, caplog: pytest.LogCaptureFixture):
+    """Some say nothing, some answer with an ErrorMessage in a form that is none: node-opcua sends that of a secured message."""
+    papers = Papers(tmp_path, pair("analyser"))
+
+    async def scenario(wired: WiredOpcUa) -> tuple[list[str], float]:
+        def hang_up(data: bytes) -> bytes:
+            if not data.startswith(b"OPN") or b"#Basic256Sha256" not in data:
+                return data
+            (connection,) = wired.cable.connections
+            if said:
+                connection.server.write(said)
+            connection.server.close()
+            return b""
+
+        wired.cable.to_server.tap = hang_up
+        await wired.net.lapse(30)
+        assert all(is_bad(quality) for quality in wired.talk.image.quality)
+        wired.cable.to_server.tap = None
+        return wired.talk.of("refused"), await wired.good()
+
+    why, back_s = live(scenario, security=papers.security(), secured=papers.demanded)
+    assert why == [HUNG_UP]
+    assert back_s <= BACK_S
+    assert [record for record in caplog.records if record.name.startswith(("asyncua.client", "asyncua.uaprotocol"))] == []
 
 
 def test_a_user_comes_in_with_its_password_which_stands_nowhere(
