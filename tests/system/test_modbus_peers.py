@@ -140,6 +140,15 @@ async def test_every_kind_of_value_is_shown_as_the_peer_holds_it(bench: Bench):
 
 @pytest.mark.parametrize("functions", [(5, 6, 16), (15, 16)])
 async def test_every_write_arrives_as_it_was_meant(bench: Bench, functions: tuple[int, ...]):
+    await _writes(bench, functions)
+
+
+@pytest.mark.parametrize("bench", ["libmodbus", "libmodbus on a serial line"], indirect=True)
+async def test_so_does_one_under_a_mask_and_one_that_is_read_in_the_same_request(bench: Bench):
+    await _writes(bench, (15, 22, 23))
+
+
+async def _writes(bench: Bench, functions: tuple[int, ...]) -> None:
     async with Gate(bench.way, writing_with(*functions)) as gate:
         await bench.put_word(Table.HOLDING, 0x5A5A)
         await gate.fresh()
