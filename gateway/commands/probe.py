@@ -1,10 +1,12 @@
-"""probe: prove every point of a device's profile against the device itself, and find the word order that fits a known reading."""
+"""probe: prove every point (or node and method) of a device's profile against the device itself, and find the word order that fits."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -18,8 +20,12 @@ from devices.sighting import fitting
 from gateway.commands.look import config_of
 from gateway.config.models import Link
 from gateway.links.inquiry import Inquiry
+from gateway.links.opcua_inquiry import OpcUaInquiry
+from gateway.links.opcua_proof import Proven
 from gateway.links.quiet import gap_s
+from gateway.links.security import configured
 from gateway.links.ways import way_of
+from gateway.ticker import Clock
 
 AGREES = 0.01                                   # relative: a reading and what a person sees on the device's own display
 
@@ -28,7 +34,7 @@ class Proof(msgspec.Struct, frozen=True):
     """What one point showed. ``value``: None when nothing came; ``note``: what is wrong, or what would fit."""
 
     point: str
-    value: float | str | None
+    value: Any
     unit: str
     quality: str
     note: str = ""
@@ -40,30 +46,37 @@ def run(given: argparse.Namespace) -> int:
     if config is None:
         return 2
     device = config.devices.get(given.device)
-    link = None if device is None else config.links[device.link]
-    if device is None or link is None or config.profiles[device.profile].protocol != "modbus" or device.unit_id is None:
-        print(f"lagan probe: {given.device!r} is no Modbus device of the configuration", file=sys.stderr)
+    if device is None:
+        print(f"lagan probe: {given.device!r} is no device of the configuration", file=sys.stderr)
         return 2
-    profile = config.profiles[device.profile]
+    link, profile = config.links[device.link], config.profiles[device.profile]
+    points = {point.name for point in profile.points} | {node.name for node in profile.nodes}
     known: dict[str, float] = {}
     for item in given.expect:
         name, _, value = item.partition("=")
         try:
-            known[profile.point(name).name] = float(value)
-        except (KeyError, ValueError) as why:
+            known[name] = float(value)
+        except ValueError as why:
             print(f"lagan probe: --expect {item}: {why.args[0]}", file=sys.stderr)
             return 2
+        if name not in points:
+            has = ", ".join(sorted(points))
+            print(f"lagan probe: --expect {item}: {profile.name} has no point {name!r}; it has {has}", file=sys.stderr)
+            return 2
     try:
-        proofs = asyncio.run(_probe(link, given.timeout_ms / 1000, device.unit_id, profile, known))
-    except (OSError, TimeoutError) as why:
+        if link.kind == "opcua":
+            proofs = asyncio.run(_probe_server(link, given, profile, known))
+        else:
+            proofs = asyncio.run(_probe(link, given.timeout_ms / 1000, device.unit_id or 0, profile, known))
+    except Exception as why:                    # the OPC UA library has many words for a server that does not answer
         print(f"lagan probe: {why or 'no answer to the connection request'}", file=sys.stderr)
         return 1
     if given.json:
         print(msgspec.json.encode(proofs).decode())
     else:
         for each in proofs:
-            value = "-" if each.value is None else f"{each.value:.6g}" if isinstance(each.value, float) else each.value
-            print(f"{each.point:24} {value:>14} {each.unit:8} {each.quality:26} {each.note}".rstrip())
+            value = "-" if each.value is None else f"{each.value:.6g}" if isinstance(each.value, float) else str(each.value)
+            print(f"{each.point:24} {value[:30]:>14} {each.unit:8} {each.quality:26} {each.note}".rstrip())
     open_ones = [each for each in proofs if each.note]
     print(f"{given.device}, {profile.name}: {len(proofs) - len(open_ones)} of {len(proofs)} points answer as described", file=sys.stderr)
     return 1 if open_ones else 0
@@ -72,6 +85,22 @@ def run(given: argparse.Namespace) -> int:
 async def _probe(link: Link, timeout_s: float, unit: int, profile: Profile, known: dict[str, float]) -> list[Proof]:
     async with Inquiry(way_of(link), timeout_s, gap_s(link.baud) if link.bus else None) as device:
         return await probe(device, unit, profile, known)
+
+
+async def _probe_server(link: Link, given: argparse.Namespace, profile: Profile, known: dict[str, float]) -> list[Proof]:
+    now = datetime.fromtimestamp(Clock().now().utc / 1e9, UTC)
+    security = configured(link.security, link.host, given.data, now)
+    url = f"opc.tcp://{link.host}:{link.tcp_port}"
+    async with OpcUaInquiry(url, security, now, profile=profile, timeout_s=max(given.timeout_ms, link.timeout_ms) / 1000) as server:
+        return [_as_known(each, known) for each in await server.prove()]
+
+
+def _as_known(each: Proven, known: dict[str, float]) -> Proof:
+    note, wanted = each.note, known.get(each.name)
+    if wanted is not None and not note:
+        right = isinstance(each.value, int | float) and abs(each.value - wanted) <= AGREES * max(abs(wanted), 1e-9)
+        note = "" if right else f"reads {each.value}, expected {wanted:.6g}"
+    return Proof(each.name, each.value, each.unit, each.status, note)
 
 
 async def probe(device: Inquiry, unit: int, profile: Profile, known: dict[str, float]) -> list[Proof]:

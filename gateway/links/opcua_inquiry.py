@@ -30,6 +30,7 @@ from devices.quality import name as status_name
 from gateway.links.certificates import Refused
 from gateway.links.opcua_channel import Caller, explained, secure
 from gateway.links.opcua_events import Happened
+from gateway.links.opcua_proof import Proven, prove
 from gateway.links.opcua_services import Services
 from gateway.links.opcua_subscription import EVENTS, Change, Subscription
 from gateway.links.opcua_values import plain_data
@@ -94,6 +95,13 @@ class OpcUaInquiry:
         async with asyncio.timeout(2 * self.timeout_s):
             nodes = await self.find(names)
             return [_told(name, data) for name, data in zip(names, await self._services.read(nodes), strict=True)]
+
+    async def prove(self) -> list[Proven]:
+        """Everything that the profile says of the server, against the server."""
+        if self._profile is None:
+            return []
+        async with asyncio.timeout(4 * self.timeout_s):
+            return await prove(self._services, self._profile, self._uris)
 
     async def watch(self, names: Sequence[str], period_s: float = 1.0) -> AsyncIterator[Told]:
         """Changes of nodes as they are told, and the server's events where one is called "@events"; ends never.
