@@ -32,7 +32,7 @@ def proven(profile: Profile, measured: bool = False) -> dict[str, Proven]:
 
 def test_the_simulated_analyser_is_what_its_profile_says():
     found = proven(PROFILE)
-    assert [name for name in found] == [*(node.name for node in PROFILE.nodes), *(f"{method.name}()" for method in PROFILE.methods)]
+    assert list(found) == [*(node.name for node in PROFILE.nodes), *(f"{method.name}()" for method in PROFILE.methods)]
     assert {name for name, each in found.items() if each.note} == UNMEASURED
     assert found["state"].value == "Stopped"
     assert not any(each.note for each in proven(PROFILE, measured=True).values())
