@@ -11,7 +11,10 @@ import msgspec
 
 
 class Read(msgspec.Struct, frozen=True, gc=False):
-    """Read ``count`` registers or bits: function 1 coils, 2 discrete inputs, 3 holding, 4 input registers."""
+    """Read ``count`` registers or bits: function 1 coils, 2 discrete inputs, 3 holding, 4 input registers.
+
+    Function 43: identification from object ``address`` on with read code ``count`` (``devices.identification``).
+    """
 
     unit: int
     function: int

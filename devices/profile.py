@@ -278,6 +278,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     unit_id: int = 1
     identity: tuple[str, int] | None = None     # (point, raw value) that proves the right device answers
     identity_mask: int = 0xFFFFFFFF             # which bits of it count (some makers put the bus address beside the type)
+    identification: dict[int, str] = {}         # object of function 43/14 -> how its text begins, which proves it too
     quirks: tuple[str, ...] = ()
     namespaces: dict[str, str] = {}
     nodes: tuple[Node, ...] = ()

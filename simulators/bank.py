@@ -18,6 +18,7 @@ from typing import Literal
 
 from devices.codec import INTEGER_RANGES, decode, encode, encode_text, packer
 from devices.exchange import Read, Reply, Request, Write
+from devices.identification import FUNCTION, payload_of
 from devices.profile import Access, CommLoss, Kind, Point, Profile, Scaled, Table
 from simulators.memory import SECOND, Register, tables_of
 
@@ -194,6 +195,8 @@ class Bank:
     # -------------------------------------------------------------------------------------------------------- pieces
     def _span(self, request: Read) -> Callable[[], bytes] | int:
         """The prepared read of a readable range, or the exception that answers it."""
+        if request.function == FUNCTION and self.profile.identification:
+            return functools.partial(payload_of, self.profile.identification)
         memory = self._reads.get(request.function)
         if memory is None:
             return ILLEGAL_FUNCTION

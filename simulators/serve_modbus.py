@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 
 from pymodbus.exceptions import ModbusIOException
 from pymodbus.pdu import ModbusPDU
+from pymodbus.pdu.mei_message import ReadDeviceInformationRequest
 from pymodbus.server import ModbusTcpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -26,6 +27,7 @@ from pymodbus.transaction import TransactionManager
 from pymodbus.transport import CommParams, CommType
 
 from devices.exchange import Read, Write
+from devices.identification import BASIC, FUNCTION, MEI
 from simulators.bank import Bank
 
 _NO_SUCH_UNIT = 11              # gateway target device failed to respond
@@ -161,8 +163,8 @@ class _Connection(ServerRequestHandler):
             used = self.callback_data(heard)                            # pymodbus answers what it cannot decode
         request = self.last_pdu
         if request is not None:
-            unit, function = request.dev_id, request.function_code
-            word = request.word(unit) if isinstance(request, Request) else Read(unit, function, 0, 0)     # which no device has
+            unit = request.dev_id
+            word = word_of(request, unit)
             answers += self._answers(word, request.transaction_id)
             if type(word) is Read and len(self._known) < _KNOWN:
                 self._known[heard[2:used]] = word
@@ -186,11 +188,20 @@ class _Connection(ServerRequestHandler):
             self.transport.write(frame)  # type: ignore[attr-defined]
 
 
+def word_of(request: ModbusPDU, unit: int) -> Read | Write:
+    """A request as the bank knows it; what is none of ours is one that no device has."""
+    if isinstance(request, ReadDeviceInformationRequest):
+        return Read(unit, FUNCTION, request.object_id, request.read_code)
+    return request.word(unit) if isinstance(request, Request) else Read(unit, request.function_code, 0, 0)
+
+
 def answered(bank: Bank, request: Read | Write, now: int) -> bytes:
     """The bank's answer to a request: function and data."""
     reply = bank.answer(request, now)
     if reply.exception is not None:
         return bytes((request.function | 0x80, reply.exception))
+    if request.function == FUNCTION:
+        return bytes((FUNCTION, MEI, BASIC, BASIC, 0, 0)) + reply.payload
     if type(request) is Read or request.function == 23:
         return bytes((request.function, len(reply.payload))) + reply.payload
     assert isinstance(request, Write)

@@ -15,9 +15,8 @@ from collections.abc import Callable, Mapping
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 
-from devices.exchange import Read
 from simulators.bank import Bank
-from simulators.serve_modbus import REQUESTS, Request, answered
+from simulators.serve_modbus import REQUESTS, answered, word_of
 
 _LONGEST = 256
 
@@ -46,8 +45,7 @@ class RtuUnits:
             bank = self.banks.get(unit)
             if request is None or bank is None or bank.silent:
                 continue
-            word = request.word(unit) if isinstance(request, Request) else Read(unit, request.function_code, 0, 0)     # which no device has
-            answers.append((bank.delay_s, self._framer.encode(answered(bank, word, self.clock()), unit, 0)))
+            answers.append((bank.delay_s, self._framer.encode(answered(bank, word_of(request, unit), self.clock()), unit, 0)))
         self._line = self._line[-_LONGEST:]
         return answers
 

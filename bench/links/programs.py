@@ -38,6 +38,11 @@ class Server:
         if self._process.stdout.readline().strip() != "ready":
             raise Missing(f"{command[0]} does not serve")
 
+    def kill(self) -> None:
+        """As if its supply was cut."""
+        self._process.kill()
+        self._process.wait(10)
+
     def __enter__(self) -> Server:
         return self
 

@@ -15,6 +15,7 @@ import msgspec
 
 from devices.codec import encode
 from devices.exchange import Read, Reply, Write
+from devices.identification import NAMES
 from devices.profile import Kind, Limits, Point, Profile, Table, Verified, WordOrder
 from devices.sighting import plausible, readings
 from gateway.commands.look import config_of
@@ -26,7 +27,6 @@ from gateway.links.transport import frame_of
 from gateway.links.ways import Socket, Way, way_of
 
 FUNCTIONS = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
-OBJECTS = ("vendor", "product code", "revision", "vendor URL", "product", "model", "application")
 PORT = 502
 
 
@@ -132,7 +132,7 @@ async def _identify(given: argparse.Namespace) -> int:
         print(f"{target} does not know function 43/14", file=sys.stderr)
         return 1
     for number, text in sorted(objects.items()):
-        print(f"{OBJECTS[number] if number < len(OBJECTS) else f'object {number}':14} {text}")
+        print(f"{NAMES[number] if number < len(NAMES) else f'object {number}':14} {text}")
     return 0
 
 

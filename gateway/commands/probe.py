@@ -12,6 +12,7 @@ import msgspec
 
 from devices.codec import decode_text
 from devices.exchange import Read
+from devices.identification import objects_of
 from devices.modbus import BlockRead, plan, read_function
 from devices.profile import Access, Kind, Point, Profile
 from devices.quality import is_good
@@ -19,6 +20,7 @@ from devices.quality import name as quality_name
 from devices.sighting import fitting
 from gateway.commands.look import config_of
 from gateway.config.models import Link
+from gateway.control.proof import Introduction
 from gateway.links.inquiry import Inquiry
 from gateway.links.opcua_inquiry import OpcUaInquiry
 from gateway.links.opcua_proof import Proven
@@ -116,7 +118,8 @@ async def probe(device: Inquiry, unit: int, profile: Profile, known: dict[str, f
             found[point.name] = Proof(point.name, None, point.unit, "only written")
     if profile.identity is not None:
         found |= await _identity(device, unit, profile)
-    return [found[point.name] for point in profile.points if point.name in found]
+    introduced = [await _introduction(device, unit, profile)] if profile.identification else []
+    return introduced + [found[point.name] for point in profile.points if point.name in found]
 
 
 async def _block(device: Inquiry, unit: int, profile: Profile, block: BlockRead, known: dict[str, float]) -> dict[str, Proof]:
@@ -151,6 +154,15 @@ async def _text(device: Inquiry, unit: int, profile: Profile, point: Point) -> P
         return Proof(point.name, None, point.unit, "Bad", f"{reply.failure or f'exception {reply.exception}'}")
     words = [int.from_bytes(reply.payload[i : i + 2], "big") for i in range(0, len(reply.payload), 2)]
     return Proof(point.name, decode_text(point, words), point.unit, "Good")
+
+
+async def _introduction(device: Inquiry, unit: int, profile: Profile) -> Proof:
+    """What it says of itself begins as it must."""
+    proof = Introduction(profile, unit)
+    reply = await device.ask(proof.request)
+    wrong = proof.wrong(reply.payload) if reply.ok else reply.failure or f"exception {reply.exception}"
+    said = ", ".join(objects_of(reply.payload).values()) if reply.ok else None
+    return Proof("identification", said, "", "Bad" if wrong else "Good", f"wrong device: {wrong}" if wrong else "")
 
 
 async def _identity(device: Inquiry, unit: int, profile: Profile) -> dict[str, Proof]:

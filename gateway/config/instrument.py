@@ -166,6 +166,7 @@ class Instrument(Model):
     blocks: tuple[Whole, ...] = ()
     watchdog: Watchdog | None = None
     identity: Identity | None = None
+    identification: dict[int, str] = Field(default_factory=dict)   # object of function 43/14 -> how its text begins
     quirks: tuple[str, ...] = ()
     points: dict[Name, RegisterPoint] = Field(default_factory=dict)
     registers: str | None = None                # a CSV register list beside this file
@@ -187,6 +188,7 @@ def profile_of(described: Instrument, listed: Mapping[str, RegisterPoint] | None
             **{**dog.model_dump(), "actions": {name: facts.CommLoss(action) for name, action in dog.actions.items()}}),
         identity=None if described.identity is None else (described.identity.point, described.identity.raw),
         identity_mask=0xFFFFFFFF if described.identity is None else described.identity.mask,
+        identification=dict(described.identification),
         quirks=described.quirks, namespaces=dict(described.namespaces),
         nodes=tuple(
             facts.Node(name, **{**node.model_dump(), "access": facts.Access(node.access)}) for name, node in described.nodes.items()
@@ -241,7 +243,7 @@ def described(profile: facts.Profile) -> dict[str, Any]:
             "timeout_s": dog.timeout_s, "fed_by": dog.fed_by, "point": dog.point, "pattern": dog.pattern,
             "actions": {name: action.value for name, action in dog.actions.items()}, "presets": dict(dog.presets), "note": dog.note},
         "identity": None if identity is None else {"point": identity[0], "raw": identity[1], "mask": profile.identity_mask},
-        "quirks": list(profile.quirks), "points": points,
+        "identification": dict(profile.identification), "quirks": list(profile.quirks), "points": points,
     }  # fmt: skip
     return {key: value for key, value in whole.items() if value not in (None, [], {})}
 

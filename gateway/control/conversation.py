@@ -26,7 +26,7 @@ from devices.quality import BAD_COMMUNICATION_ERROR, BAD_CONFIGURATION_ERROR, BA
 from gateway.control.health import Asked, Health
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.polling import REFUSED_RETRY_NS, Binding, Poll, Polling
-from gateway.control.proof import Heartbeat, Proof, heartbeat_of, proof_of
+from gateway.control.proof import Heartbeat, Introduction, Proof, heartbeat_of, proofs_of
 from gateway.control.writing import Command, Outcome, Writing
 
 __all__ = ["Binding", "Conversation", "Outcome"]
@@ -35,7 +35,7 @@ TIMEOUTS_LOST = 2
 PROBE_NS = (SECOND, 2 * SECOND, 4 * SECOND, 5 * SECOND)
 WRONG_RETRY_NS = 5 * SECOND
 
-_Flight = Poll | Command | Proof | Heartbeat
+_Flight = Poll | Command | Proof | Introduction | Heartbeat
 
 
 class Conversation:
@@ -46,8 +46,8 @@ class Conversation:
     """
 
     __slots__ = (
-        "_asked", "_beats", "_beside", "_burst", "_flight", "_heart", "_may_prove", "_probe_at", "_probes", "_proof",
-        "_proof_at", "_proven", "_reported", "_request", "_silent", "_steps", "_token_until", "_wrong", "depth",
+        "_asked", "_beats", "_beside", "_burst", "_flight", "_heart", "_may_prove", "_probe_at", "_probes", "_proof_at",
+        "_proofs", "_reported", "_request", "_silent", "_steps", "_to_prove", "_token_until", "_wrong", "depth",
         "device", "events", "health", "image", "outcomes", "patience_s", "pause_s", "polling", "profile", "quiet", "read_only",
         "state", "tags", "unit", "writing",
     )  # fmt: skip
@@ -67,9 +67,9 @@ class Conversation:
         self.outcomes = self.writing.outcomes
         self.tags = tuple(dict.fromkeys(binding.tag for binding in bindings))
         self._steps = {b.tag: abs(b.gain) * resolution(profile.point(b.point)) for b in bindings}
-        self._proof = proof_of(profile, self.unit)
+        self._proofs = proofs_of(profile, self.unit)
+        self._to_prove = len(self._proofs)  # proofs that have not held yet since the connection was made
         self._heart = heartbeat_of(profile, self.unit, timeout_s)
-        self._proven = self._proof is None
         self._wrong = ""                    # what was found instead of it
         self._may_prove = False
         self._proof_at = 0
@@ -120,7 +120,7 @@ class Conversation:
         self.quiet = True
         if self._flight is not None:
             return self._another(now)
-        if not self._proven:
+        if self._to_prove:
             return self._prove(now)
         if self.writing.waiting or self.writing.active is not None:
             command = self.writing.next(now)
@@ -183,7 +183,7 @@ class Conversation:
             polling.probe()
             self._may_prove = True
         writing = self.writing
-        self.quiet = self._proven and not (polling.queue or self._beats or writing.waiting or writing.active is not None)
+        self.quiet = not self._to_prove and not (polling.queue or self._beats or writing.waiting or writing.active is not None)
 
     # --------------------------------------------------------------------------------------------- what came of it
     def absorb(self, reply: Reply, now: Now) -> None:
@@ -221,7 +221,7 @@ class Conversation:
             self.quiet = not (self.polling.queue or self._beats or self.writing.waiting)
         elif type(flight) is Command:
             self._settle(flight, now.mono, "accepted", self.writing.held(reply.payload))
-        elif type(flight) is Proof:
+        elif isinstance(flight, Proof | Introduction):
             self._judge(flight, reply.payload, now)
 
     def lost(self, now: Now, why: str) -> None:
@@ -235,7 +235,7 @@ class Conversation:
         self.quiet = False
         self._drop_flight(now, "connection replaced")
         self.polling.restart()
-        self._proven = self._proof is None
+        self._to_prove = len(self._proofs)
         self._wrong, self._may_prove = "", False
         self._proof_at = self._probe_at = 0
         self._silent = self._probes = 0
@@ -247,22 +247,25 @@ class Conversation:
     # ---------------------------------------------------------------------------------------------------- identity
     def _prove(self, now: int) -> Read | None:
         """The proof, once per token: a device that does not answer it is asked no faster than it is scanned."""
-        if self._proof is None or not self._may_prove or now > self._token_until:
+        if not self._may_prove or now > self._token_until:
             return None
+        proof = self._proofs[-self._to_prove]
         self._may_prove = False
-        self._send(self._proof, self._proof.request, now)
-        return self._proof.request
+        self._send(proof, proof.request, now)
+        return proof.request
 
-    def _judge(self, proof: Proof, payload: bytes, now: Now) -> None:
+    def _judge(self, proof: Proof | Introduction, payload: bytes, now: Now) -> None:
         try:
-            found: int | str = proof.found(payload)
+            wrong = proof.wrong(payload)
         except ValueError as why:
             return self._failed(proof, "malformed", now, str(why))
-        if found == proof.raw:
-            self._proven, self._wrong = True, ""
+        if wrong:
+            return self._wrong_device(f"wrong device: {wrong}", now)
+        self._to_prove -= 1
+        self._may_prove = True                  # the next one at once
+        if not self._to_prove:
+            self._wrong = ""
             self._reported.clear()
-        else:
-            self._wrong_device(f"wrong device: {proof.point.name} is {found}, expected {proof.raw}", now)
 
     def _wrong_device(self, detail: str, now: Now) -> None:
         self._wrong = detail
@@ -311,7 +314,7 @@ class Conversation:
                 self._report("refused", f"{detail}: {names}; asked again every {REFUSED_RETRY_NS // SECOND} s")
         elif type(flight) is Heartbeat:
             self._report("refused", detail)
-        elif type(flight) is Proof and code in (1, 2, 3):
+        elif isinstance(flight, Proof | Introduction) and code in (1, 2, 3):
             self._wrong_device(f"wrong device: {detail}", now)
 
     def _settle(self, flight: _Flight, now: int, result: str, detail: str) -> None:
@@ -334,8 +337,7 @@ class Conversation:
         self.polling.clear()
         if self.writing.active is not None:
             self.writing.settle(now, "unverified", why)
-        if self._proof is not None:
-            self._proven = False
+        self._to_prove = len(self._proofs)
         if self._heart is not None:
             self._heart.stop()
         if self.state != "lost":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from devices.exchange import Read, Write
+from devices.identification import BASIC, FUNCTION, NAMES, objects_of
 from devices.modbus import plan
 from devices.profile import Point, Profile
 from gateway.control.image import SECOND
@@ -10,20 +11,38 @@ from gateway.control.writing import Command, write_function
 
 
 class Proof:
-    """The read that shows whether the right device answers."""
+    """The read that shows whether the right device answers: a register that holds what it must, under a mask."""
 
-    __slots__ = ("_decoder", "point", "raw", "request")
+    __slots__ = ("_decoder", "_mask", "_point", "_raw", "request")
 
     def __init__(self, profile: Profile, unit: int, point: Point, raw: int) -> None:
-        self.point, self.raw = point, raw
+        self._point, self._raw, self._mask = point, raw, profile.identity_mask
         block, = plan(profile, (point,))
         self.request = Read(unit, block.function, block.address, block.count)
         self._decoder = block.compile()
 
-    def found(self, payload: bytes) -> int:
-        """The raw value that the device shows. Raises ValueError for a payload of the wrong length."""
+    def wrong(self, payload: bytes) -> str:
+        """What proves it to be another device; empty for the right one. Raises ValueError for a payload of the wrong length."""
         values, _ = self._decoder.decode(payload)
-        return round((values[0] - self.point.offset) / self.point.scale)
+        found = round((values[0] - self._point.offset) / self._point.scale)
+        return "" if found & self._mask == self._raw else f"{self._point.name} is {found}, expected {self._raw}"
+
+
+class Introduction:
+    """The same by what the device says of itself: texts that begin as they must."""
+
+    __slots__ = ("_wanted", "request")
+
+    def __init__(self, profile: Profile, unit: int) -> None:
+        self._wanted = profile.identification
+        self.request = Read(unit, FUNCTION, 0, BASIC)
+
+    def wrong(self, payload: bytes) -> str:
+        """As of a ``Proof``."""
+        said = objects_of(payload)
+        return ", ".join(
+            f"{NAMES[number] if number < len(NAMES) else f'object {number}'} is {said.get(number, '')!r}, expected {text!r}"
+            for number, text in self._wanted.items() if not said.get(number, "").startswith(text))
 
 
 class Heartbeat:
@@ -65,12 +84,13 @@ class Heartbeat:
             self.request = None
 
 
-def proof_of(profile: Profile, unit: int) -> Proof | None:
-    """The proof of identity that a profile asks for, if any."""
-    if profile.identity is None:
-        return None
-    name, raw = profile.identity
-    return Proof(profile, unit, profile.point(name), raw)
+def proofs_of(profile: Profile, unit: int) -> tuple[Proof | Introduction, ...]:
+    """The proofs of identity that a profile asks for: all of them must hold."""
+    found: list[Proof | Introduction] = []
+    if profile.identity is not None:
+        name, raw = profile.identity
+        found.append(Proof(profile, unit, profile.point(name), raw))
+    return (*found, Introduction(profile, unit)) if profile.identification else tuple(found)
 
 
 def heartbeat_of(profile: Profile, unit: int, timeout_s: float | None) -> Heartbeat | None:

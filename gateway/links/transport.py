@@ -22,6 +22,7 @@ from pymodbus.pdu.bit_message import (
     WriteMultipleCoilsRequest,
     WriteSingleCoilRequest,
 )
+from pymodbus.pdu.mei_message import ReadDeviceInformationRequest
 from pymodbus.pdu.register_message import (
     MaskWriteRegisterRequest,
     ReadHoldingRegistersRequest,
@@ -32,6 +33,7 @@ from pymodbus.pdu.register_message import (
 )
 
 from devices.exchange import Read, Reply, Write
+from devices.identification import FUNCTION, MEI, objects_of
 
 BUFFER = 4096
 LARGEST_LENGTH = 254            # unit, function and 252 bytes: a longer MBAP length is garbage
@@ -45,8 +47,10 @@ _FRAMER = FramerSocket(_DECODER)
 
 def frame_of(request: Read | Write) -> bytes:
     """The request on the wire, with transaction 0 in its first two bytes. Raises ValueError for an impossible request."""
-    if isinstance(request, Read):
-        pdu: ModbusPDU = _READS[request.function](address=request.address, count=request.count, dev_id=request.unit)
+    if request.function == FUNCTION and isinstance(request, Read):
+        pdu: ModbusPDU = ReadDeviceInformationRequest(read_code=request.count, object_id=request.address, dev_id=request.unit)
+    elif isinstance(request, Read):
+        pdu = _READS[request.function](address=request.address, count=request.count, dev_id=request.unit)
     elif request.function in (5, 15):
         coils = WriteSingleCoilRequest if request.function == 5 else WriteMultipleCoilsRequest
         pdu = coils(address=request.address, bits=[bool(value) for value in request.values], dev_id=request.unit)
@@ -86,6 +90,8 @@ def reply_of(request: Read | Write, sent: bytes, pdu: bytes) -> Reply:
         return Reply(request, exception=pdu[1])
     if pdu[0] != function:
         return Reply(request, failure="malformed")
+    if function == FUNCTION:
+        return _introduced(request, pdu)
     if type(request) is Read:
         wanted = 2 * request.count if function > 2 else (request.count + 7) // 8
         whole = len(pdu) == wanted + 2 and pdu[1] == wanted
@@ -95,6 +101,15 @@ def reply_of(request: Read | Write, sent: bytes, pdu: bytes) -> Reply:
         return Reply(request, pdu[2:]) if len(pdu) == wanted + 2 and pdu[1] == wanted else Reply(request, failure="malformed")
     repeated = sent[7:14] if function == 22 else sent[7:12]                                 # 5, 6, 22: the request; 15, 16: its head
     return Reply(request) if pdu == repeated else Reply(request, failure="malformed")
+
+
+def _introduced(request: Read | Write, pdu: bytes) -> Reply:
+    """An identification: its code, and lengths that fit; the payload is the objects with their number."""
+    try:
+        fits = isinstance(request, Read) and len(pdu) > 6 and pdu[1:3] == bytes((MEI, request.count)) and bool(objects_of(pdu[6:]))
+    except ValueError:
+        fits = False
+    return Reply(request, pdu[6:]) if fits else Reply(request, failure="malformed")
 
 
 class Owner(Protocol):

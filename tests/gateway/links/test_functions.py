@@ -11,8 +11,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from devices.exchange import Write
+from devices.exchange import Read, Write
+from devices.instruments import PROFILES
 from devices.profile import Access, Kind, Limits, Point, Profile, Table, Verified
+from devices.quality import is_bad, is_good
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.image import SECOND, Image, Now
 from gateway.links.bus_link import BusLink
@@ -53,10 +55,10 @@ TAG = {name: k for k, name in enumerate(NAMES)}
 class Rig:
     """One device behind a link in virtual time. ``out``: every frame that left."""
 
-    def __init__(self, net: Network, rtu: bool) -> None:
-        self.net, self.clock, self.bank = net, Clock(), Bank(PROFILE)
+    def __init__(self, net: Network, rtu: bool, there: Profile = PROFILE, wanted: Profile = PROFILE) -> None:
+        self.net, self.clock, self.bank = net, Clock(), Bank(there)
         self.image = Image(list(NAMES), [5 * SECOND] * len(NAMES))
-        self.device = Conversation("IO", PROFILE, self.image, [Binding(point=name, tag=k) for name, k in TAG.items()])
+        self.device = Conversation("IO", wanted, self.image, [Binding(point=name, tag=k) for name, k in TAG.items()])
         self.out: list[bytes] = []
         self.cable = net.cable(PORT)
         self.cable.to_server.tap = self._note
@@ -89,9 +91,9 @@ class Rig:
         return found
 
 
-def live(scenario: Callable[[Rig], Awaitable[None]], rtu: bool) -> None:
+def live(scenario: Callable[[Rig], Awaitable[None]], rtu: bool, **profiles: Profile) -> None:
     async def main(net: Network) -> None:
-        rig = Rig(net, rtu)
+        rig = Rig(net, rtu, **profiles)
         await rig.servers.start()
         running = Running(rig.link.run())
         await rig.scans(2)
@@ -181,6 +183,64 @@ def test_a_command_counts_its_token_up_from_what_the_device_shows(rtu: bool):
         assert (rig.bank.raw("start"), rig.bank.raw("start_no")) == (6, 502)
 
     live(scenario, rtu)
+
+
+# ------------------------------------------------------------------------------------------------------- function 43/14
+ACME = replace(PROFILE, identification={0: "Acme", 1: "IO-8 rev. C"})
+
+
+@pytest.mark.fault("D10")
+def test_a_device_that_says_who_it_is_is_read_and_written(rtu: bool):
+    async def scenario(rig: Rig) -> None:
+        functions = [frame[1 if rtu else 7] for frame in rig.out]
+        assert functions.count(43) == 1
+        rig.write("speed", 42.5)
+        await rig.scans(1)
+        assert rig.ended() == [("accepted", "")]
+        assert is_good(rig.image.quality[TAG["level"]])
+
+    live(scenario, rtu, there=ACME, wanted=replace(PROFILE, identification={0: "Acme", 1: "IO-8"}))
+
+
+@pytest.mark.fault("D10")
+@pytest.mark.parametrize(("there", "says"), [
+    (replace(PROFILE, identification={0: "Acme", 1: "IO-16"}), "product code is 'IO-16', expected 'IO-8'"),
+    (replace(PROFILE, identification={0: "Acme"}), "product code is '', expected 'IO-8'"), (PROFILE, "exception 1 on read 43 of 0+1"),
+])
+def test_another_device_is_neither_believed_nor_written(rtu: bool, there: Profile, says: str):
+    async def scenario(rig: Rig) -> None:
+        assert [event for event, _ in rig.device.events] == ["wrong_device"]
+        assert says in rig.device.complaints()["wrong_device"]
+        rig.write("speed", 42.5)
+        await rig.scans(3)
+        assert rig.ended() == [("rejected", "wrong device")]
+        assert is_bad(rig.image.quality[TAG["level"]])
+        assert rig.bank.written == 0
+
+    live(scenario, rtu, there=there, wanted=replace(PROFILE, identification={0: "Acme", 1: "IO-8"}))
+
+
+@pytest.mark.parametrize("pdu", [
+    "2b0d0101000001004161", "2b0e0201000001000141", "2b0e010100000100024161ff", "2b0e01010000020001", "2b0e0101"])
+def test_an_identification_that_does_not_fit_is_none(pdu: str):
+    request = Read(1, 43, 0, 1)
+    assert reply_of(request, frame_of(request), bytes.fromhex("2b0e0101000001000141")).payload == bytes.fromhex("01000141")
+    assert reply_of(request, frame_of(request), bytes.fromhex(pdu)).failure == "malformed"
+
+
+def test_a_type_code_beside_the_bus_address_counts_under_its_mask():
+    gas = PROFILES["honeywell_xnx"]
+    assert gas.identity is not None
+    name, raw = gas.identity
+    for code, right in ((raw | 0x08, True), (raw | 0x2A, True), (raw ^ 0x0100, False)):
+        bank, image = Bank(gas), Image(["pv"], [5 * SECOND])
+        bank.put_raw(name, code)
+        device = Conversation("GD", gas, image, [Binding(point="pv", tag=0)], unit=gas.unit_id)
+        device.connected(SECOND)
+        device.beat(SECOND)
+        while (asked := device.due(SECOND)) is not None:
+            device.absorb(bank.answer(asked, SECOND), Now(SECOND, SECOND))
+        assert ("wrong_device" not in device.complaints()) is right
 
 
 MASK = Write(1, 22, 10, (0xFFFE, 0x0001))
