@@ -231,7 +231,8 @@ class Block(msgspec.Struct, frozen=True):
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one request may ask of the device.
 
-    ``gap``: unused registers worth reading rather than sending a second request.
+    ``gap``: unused registers worth reading rather than sending a second request. ``pause_ms``: between two requests;
+    ``settle_ms``: from the connection to the first. ``keep``: False for a device that wants its connection closed when it was asked.
     """
 
     read_registers: int = 125
@@ -239,6 +240,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     write_registers: int = 123
     gap: int = 16
     pause_ms: int = 0
+    settle_ms: int = 0
+    keep: bool = True
     read_functions: tuple[int, ...] = (1, 2, 3, 4)
     write_functions: tuple[int, ...] = (5, 6, 15, 16)
 

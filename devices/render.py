@@ -82,7 +82,8 @@ def _facts(profile: Profile) -> list[str]:
     lines = [f"word order    {profile.order}", f"unit id       {profile.unit_id}"] if profile.protocol == "modbus" else []
     if profile.protocol == "modbus":
         lines.append(f"limits        read {limits.read_registers} registers or {limits.read_bits} bits, write {limits.write_registers}, "
-                     f"gap {limits.gap}, pause {limits.pause_ms} ms, functions {_listed(limits.read_functions)} "
+                     f"gap {limits.gap}, pause {limits.pause_ms} ms, settle {limits.settle_ms} ms, "
+                     f"{'' if limits.keep else 'connection closed after each scan, '}functions {_listed(limits.read_functions)} "
                      f"and {_listed(limits.write_functions)}")
     lines += [f"whole block   {b.table} {b.address}..{b.address + b.count - 1}, read only as a whole" for b in profile.blocks]
     lines += [f"namespace     {key} = {uri}" for key, uri in profile.namespaces.items()]

@@ -117,7 +117,9 @@ class Limits(Model):
     read_bits: int = Field(2000, ge=1, le=2000)
     write_registers: int = Field(123, ge=1, le=123)
     gap: int = Field(16, ge=0, le=124)
-    pause_ms: int = Field(0, ge=0, le=5000)
+    pause_ms: int = Field(0, ge=0, le=5000)     # between two requests
+    settle_ms: int = Field(0, ge=0, le=60_000)  # from the connection to the first request
+    keep: bool = True                           # false: the connection is closed when all was asked, and made again for the next scan
     read_functions: tuple[int, ...] = (1, 2, 3, 4)
     write_functions: tuple[int, ...] = (5, 6, 15, 16)
 

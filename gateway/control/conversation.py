@@ -48,8 +48,8 @@ class Conversation:
     __slots__ = (
         "_asked", "_beats", "_beside", "_burst", "_flight", "_heart", "_may_prove", "_probe_at", "_probes", "_proof_at",
         "_proofs", "_reported", "_request", "_silent", "_steps", "_to_prove", "_token_until", "_wrong", "depth",
-        "device", "events", "health", "image", "outcomes", "patience_s", "pause_s", "polling", "profile", "quiet", "read_only",
-        "state", "tags", "unit", "writing",
+        "device", "events", "health", "image", "keep", "outcomes", "patience_s", "pause_s", "polling", "profile", "quiet",
+        "read_only", "settle_s", "state", "tags", "unit", "writing",
     )  # fmt: skip
 
     def __init__(self, device: str, profile: Profile, image: Image, bindings: Sequence[Binding], *, unit: int | None = None,
@@ -59,7 +59,8 @@ class Conversation:
         self.state: Literal["unknown", "up", "lost"] = "unknown"
         self.events: list[tuple[str, str]] = []
         self.health = Health()
-        self.pause_s = profile.limits.pause_ms / 1000
+        self.pause_s, self.settle_s = profile.limits.pause_ms / 1000, profile.limits.settle_ms / 1000
+        self.keep = profile.limits.keep
         self.patience_s = None if profile.watchdog is None else timeout_s or profile.watchdog.timeout_s
         self.polling = Polling(profile, self.unit, bindings)
         readable = frozenset(address for poll in self.polling.polls for _, address in poll.words)

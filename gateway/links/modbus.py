@@ -35,12 +35,15 @@ OVERDUE = 64                    # transactions without an answer that are rememb
 
 
 class Talker(Protocol):
-    """What a link needs of a conversation. ``pause_s``: wall time the device wants between two requests; ``quiet``: it has
-    nothing to ask until something happens to it; ``patience_s``: of its watchdog, if it has one; ``reads``: what it asks for.
+    """What a link needs of a conversation. ``pause_s``: wall time the device wants between two requests, ``settle_s`` before the
+    first of a connection; ``keep``: whether it lets a connection stand; ``quiet``: it has nothing to ask until something happens
+    to it; ``patience_s``: of its watchdog, if it has one; ``reads``: what it asks for.
     """
 
     health: Health
     pause_s: float
+    settle_s: float
+    keep: bool
     read_only: bool
     quiet: bool
     unit: int
@@ -95,10 +98,10 @@ class ModbusLink:
     """
 
     __slots__ = (
-        "_after", "_alarm", "_backoff", "_clock", "_drained", "_flights", "_frames", "_gone", "_heard", "_heard_at",
-        "_loop", "_now", "_only", "_overdue", "_paused", "_put_off", "_rings", "_rng", "_silence", "_silent", "_silent_units", "_tardy",
-        "_transaction", "_turn", "_wire", "backoff_s", "connect_s", "conversations", "judge", "name", "read_only", "tally",
-        "timeout_s", "way", "window",
+        "_after", "_alarm", "_backoff", "_clock", "_drained", "_flights", "_frames", "_gone", "_heard", "_heard_at", "_keep",
+        "_loop", "_now", "_only", "_overdue", "_paused", "_put_off", "_resting", "_rings", "_rng", "_settle_s", "_silence",
+        "_silent", "_silent_units", "_tardy", "_transaction", "_turn", "_wanted", "_wire", "backoff_s", "connect_s",
+        "conversations", "judge", "name", "read_only", "tally", "timeout_s", "way", "window",
     )  # fmt: skip
 
     def __init__(self, name: str, way: Way, timeout_s: float, conversations: Sequence[Talker], *,
@@ -130,6 +133,9 @@ class ModbusLink:
         self._rings = [all_of[k:] + all_of[:k] for k in range(len(all_of))] or [()]
         self._after = {id(each): (k + 1) % len(all_of) for k, each in enumerate(all_of)}
         self._only = all_of[0] if len(all_of) == window == 1 else None      # who alone is asked here, one thing at a time
+        self._settle_s = max((each.settle_s for each in all_of), default=0.0)
+        self._keep = all(each.keep for each in all_of)
+        self._resting, self._wanted = False, asyncio.Event()    # closed by us until there is something to ask
         self._silent_units = min(SILENT_UNITS, len(self.conversations))
         self.backoff_s = backoff_s
         self._backoff = backoff_s[0]
@@ -141,9 +147,13 @@ class ModbusLink:
         """Connect, and connect again whenever the connection is gone, until cancelled."""
         try:
             while True:
-                if await self._connect() and self._gone is not None:
+                up = await self._connect()
+                if up and self._gone is not None:
                     await self._gone
-                await asyncio.sleep(self._next_delay())
+                if up and self._resting:
+                    await self._wanted.wait()
+                else:
+                    await asyncio.sleep(self._next_delay())
         finally:
             wire = self._wire
             if wire is not None:
@@ -154,6 +164,8 @@ class ModbusLink:
         """Something may be due: send it, unless the window is full. ``now``: plant time (ns), else asked of the clock."""
         if len(self._flights) < self.window and self._wire is not None and self._paused is None:
             self._next(self._clock().mono if now is None else now)
+        elif self._resting and any(not each.quiet for each in self.conversations):
+            self._wanted.set()
 
     async def drain(self) -> None:
         """Until nothing is due or in flight, or the link is down."""
@@ -171,7 +183,9 @@ class ModbusLink:
     # --------------------------------------------------------------------------------------------------- exchange
     @property
     def _busy(self) -> bool:
-        return self._wire is not None and (bool(self._flights) or self._paused is not None)
+        if self._wire is None:
+            return self._resting and self._wanted.is_set()
+        return bool(self._flights) or self._paused is not None
 
     def _next(self, now: int) -> None:
         """Fill the window: writes of any unit first, then the units in turn; all of it leaves in one segment."""
@@ -184,7 +198,7 @@ class ModbusLink:
             frame = None if self._only.quiet else self._ask(self._only, now, self._loop.time())
         if frame and self._wire is not None:
             self._wire.write(frame)
-        elif self._drained:
+        elif self._drained or not self._keep:
             self._rest()
 
     def _put_off_the_lost(self, ring: list[Talker]) -> None:
@@ -197,9 +211,16 @@ class ModbusLink:
             self._put_off = 0
 
     def _rest(self) -> None:
-        """Nothing is asked now: who waits for that is told, unless something is still out."""
-        if not self._flights and self._drained:
-            self._release()
+        """Nothing is asked now: who waits for that is told, unless something is still out; a device may want to be left alone."""
+        if self._flights:
+            return
+        self._release()
+        wire = self._wire
+        if not self._keep and wire is not None and self._gone is not None and all(each.quiet for each in self.conversations):
+            self._wire, self._resting = None, True
+            self._still()
+            wire.close()
+            self._gone.set_result("at rest")
 
     def _fill(self, ring: Sequence[Talker], now: int) -> list[bytes]:
         """Frames of what these conversations want, up to the window."""
@@ -279,7 +300,7 @@ class ModbusLink:
             self._judge()
         if self._heard:
             self._heard = False
-            if self._only is None or not self._only.quiet or self._drained:
+            if self._only is None or not self._only.quiet or self._drained or not self._keep:
                 self._go_on()
 
     def _judge(self) -> None:
@@ -362,19 +383,29 @@ class ModbusLink:
         return True
 
     def attach(self, wire: Wire, loop: asyncio.AbstractEventLoop) -> None:
-        """There is a connection: every conversation starts afresh on it. ``loop`` gives wall time and timers."""
+        """There is a connection: every conversation starts afresh on it, unless we had only closed it for a while.
+
+        ``loop`` gives wall time and timers.
+        """
         self._wire, self._loop, self._heard = wire, loop, False
         self.tally.connects += 1
         self.tally.failures = 0
         now = self._clock().mono
-        for conversation in self.conversations:
+        for conversation in () if self._resting else self.conversations:
             conversation.connected(now)
-        self._next(now)
+        self._resting = False
+        self._wanted.clear()
+        if self._settle_s > 0:
+            self._paused = loop.call_later(self._settle_s, self._resume)
+        else:
+            self._next(now)
 
     def _unreached(self, why: str) -> bool:
         self.tally.failures += 1
         if self.tally.failures == TRIES_BEFORE_LOST:
+            self._resting = False
             self._lose(f"{self.name} {self.way.place}: {why}")
+        self._release()
         return False
 
     def garbage(self, what: str) -> None:
@@ -392,6 +423,14 @@ class ModbusLink:
             self._gone.set_result(why)
 
     def _lose(self, why: str) -> None:
+        self._still()
+        now = self._clock()
+        for conversation in self.conversations:
+            conversation.lost(now, why)
+        self._release()
+
+    def _still(self) -> None:
+        """Nothing is in flight any more, and no timer runs."""
         self._flights.clear()
         for timer in (self._alarm, self._paused):
             if timer is not None:
@@ -400,10 +439,6 @@ class ModbusLink:
         self._overdue.clear()
         self._silent.clear()
         self._silence = 0
-        now = self._clock()
-        for conversation in self.conversations:
-            conversation.lost(now, why)
-        self._release()
 
     def _release(self) -> None:
         for drained in self._drained:

@@ -192,6 +192,13 @@ class Wire(asyncio.BufferedProtocol):
         self.write = _nowhere
         self.owner.disconnected(self._why or (str(exc) if exc else "closed"))
 
+    def close(self) -> None:
+        """We are done with it: what is unsent still goes, and nobody hears of the end."""
+        self.write, self.owner = _nowhere, _Nobody()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
     def abort(self, why: str) -> None:
         """Close at once; what is unsent is dropped."""
         self._why = self._why or why
@@ -210,6 +217,15 @@ class Wire(asyncio.BufferedProtocol):
         self._filled = 0
         self.owner.garbage(what)
         self.abort(what)
+
+
+class _Nobody:
+    """The owner of a wire that was closed."""
+
+    def received(self, transaction: int, unit: int, pdu: bytes) -> None: ...
+    def settled(self) -> None: ...
+    def garbage(self, what: str) -> None: ...
+    def disconnected(self, why: str) -> None: ...
 
 
 def _nowhere(frame: bytes) -> None:

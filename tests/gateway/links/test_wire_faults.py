@@ -21,6 +21,7 @@ from devices.quality import (
     is_bad,
     is_good,
 )
+from gateway.control.image import SECOND
 from gateway.links.modbus import BACKOFF_S, CONNECT_S, TRIES_BEFORE_LOST
 from simulators.wire import Network, run
 from tests.gateway.links.peer import COUNT, RATE, VALVE
@@ -533,3 +534,65 @@ def test_ten_minutes_of_bad_weather_show_no_wrong_good_value_and_end_well(seed: 
         return sum(device.checks for device in wired.devices)
 
     assert live(scenario, seed=seed, units=2) > 100
+
+
+# ------------------------------------------------------------------------------------------------ devices with manners of their own
+def connections(wired: Wired) -> int:
+    return len(wired.net.trace.of("open"))
+
+
+def test_a_device_that_wants_time_after_a_connection_gets_it_before_the_first_request():
+    async def scenario(wired: Wired) -> tuple[float, float]:
+        await wired.good()
+        opened = wired.net.trace.of("open")[0].at_s - wired.net.loop.time() + wired.seconds()
+        return opened, wired.asked[0][0]
+
+    opened, asked = live(scenario, settle_s=1.3)
+    assert asked - opened == pytest.approx(1.3, abs=0.01)
+
+
+def test_a_device_that_wants_its_connection_closed_is_called_for_each_scan_and_stays_good():
+    async def scenario(wired: Wired) -> tuple[int, int, int]:
+        await wired.good()
+        await wired.net.lapse(60)
+        assert is_good(wired.device.quality)
+        assert wired.device.events == []
+        open_now = [connection for connection in wired.cable.connections if not connection.client.gone]
+        wired.write(RATE, 12.5)                 # between two scans: it is called at once
+        await wired.net.lapse(0.2)
+        assert wired.device.results == ["accepted"]
+        return connections(wired), len(open_now), wired.link.tally.losses
+
+    calls, open_now, losses = live(scenario, keep=False)
+    assert 60 <= calls <= 63
+    assert (open_now, losses) == (0, 0)
+
+
+def test_a_device_that_is_gone_between_two_calls_is_bad_at_the_third_try_and_good_again_on_its_return():
+    async def scenario(wired: Wired) -> tuple[float, list[str], float]:
+        await wired.good()
+        await wired.net.lapse(2.5 - wired.seconds() % 1)
+        wired.cable.answer = "refuse"
+        bad_s = await wired.device.turned(is_bad, 20)
+        await wired.net.lapse(30)
+        wired.cable.answer = "accept"
+        return bad_s, [event for event, _ in wired.device.events], await wired.good()
+
+    bad_s, events, good_s = live(scenario, keep=False)
+    assert bad_s <= 2.0
+    assert events == ["lost"]
+    assert good_s <= BACK_S
+
+
+def test_a_link_at_rest_is_drained_when_its_device_was_asked():
+    async def scenario(wired: Wired) -> tuple[int, int]:
+        await wired.good()
+        await wired.net.lapse(0.5)
+        before = wired.device.health.answered
+        now = wired.clock.now().mono
+        wired.device.beat(now + SECOND)
+        await wired.link.drain()
+        return before, wired.device.health.answered
+
+    before, after = live(scenario, keep=False)
+    assert after == before + 1

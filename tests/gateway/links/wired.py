@@ -70,7 +70,7 @@ class Wired:
     """``units`` behind one link, scanned each second on the second. ``asked``: (second, frame) of every request that left."""
 
     def __init__(self, net: Network, *, units: int = 1, port: int = PORT, timeout_s: float = TIMEOUT_S, window: int = 1,
-                 serve: bool = True, seed: int = 1) -> None:
+                 serve: bool = True, seed: int = 1, settle_s: float = 0.0, keep: bool = True) -> None:
         self.net, self.port, self.serve = net, port, serve
         self.cable = net.cable(port)
         self.cable.to_server.tap = self._note
@@ -78,6 +78,8 @@ class Wired:
         self.banks = {unit: bank_of(unit) for unit in range(1, units + 1)}
         self.servers = ModbusServers({port: self.banks}, lambda: self.clock.now().mono)     # type: ignore[arg-type]
         self.devices = [Watched(unit, self.seconds) for unit in self.banks]
+        for device in self.devices:
+            device.settle_s, device.keep = settle_s, keep
         self.device, self.bank = self.devices[0], self.banks[1]
         self.clock = Clock()
         self.link = ModbusLink("GW", Socket("127.0.0.1", port), timeout_s, self.devices, clock=self.clock.now, rng=random.Random(seed),
