@@ -14,7 +14,9 @@ its range. A denormal float is no measurement: it is what a round number looks l
 
 from __future__ import annotations
 
+import functools
 import math
+import re
 import struct
 from array import array
 from collections.abc import Callable, Sequence
@@ -23,11 +25,12 @@ from operator import itemgetter, le
 from typing import Any
 
 from devices.codec import BIT_TABLES, FORMATS, INTEGER_RANGES, order_of
-from devices.lanes import TINY, Lanes
+from devices.lanes import TINY, lanes_of
 from devices.profile import Kind, Point, Table, WordOrder
 from devices.quality import BAD_NOT_CONNECTED, BAD_SENSOR_FAILURE, BAD_WAITING_FOR_INITIAL_DATA, GOOD, UNCERTAIN_EU_EXCEEDED, worse
 
 _LARGEST = 1.7976931348623157e308
+_ALIKE = re.compile(r"(?<!\d)([a-zA-Z])\1+")     # the same field again and again
 _FLOATS = ("f", "d")
 _FAILURE_SHARE = 0.05                 # of span outside the range
 _EIGHT = [tuple(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
@@ -69,11 +72,11 @@ class BlockDecoder:
         self._judges = [_Judge(point) for point in points]
         self._lows = [each.low if each.plain else math.inf for each in self._judges]         # none is within: judged by itself
         self._highs = [each.high if each.plain else -math.inf for each in self._judges]
-        self._floors = [max(low, TINY) for low in self._lows]
+        self._floors = [max(low, TINY) if FORMATS[p.kind] in _FLOATS else low for p, low in zip(points, self._lows, strict=True)]
         starts = [point.address - address for point in points]
         laid = self._floats and all(p.kind is Kind.FLOAT32 and order_of(p, order) is WordOrder.ABCD for p in points)
         apart = all(b - a >= 2 for a, b in pairwise(sorted(starts)))
-        self._lanes = Lanes(count, zip(starts, self._lows, self._highs, strict=True)) if laid and apart else None
+        self._lanes = lanes_of(count, tuple(zip(starts, self._lows, self._highs, strict=True))) if laid and apart else None
         self._statuses = _Statuses(points, read, fields, board) if any(point.statuses for point in points) else None
         self._words: _Raws | None = None
         self._standing = [GOOD] * len(self._judges)
@@ -111,7 +114,7 @@ class BlockDecoder:
         return all(map(le, self._floors, values)) and all(map(le, values, self._highs))
 
     def _judged(self, raws: _Raws, values: list[float]) -> Said:
-        found, qualities = [*values], [*self._standing]
+        found, qualities = [value + 0.0 for value in values], [*self._standing]         # no zero is negative
         for k, (value, low, high) in enumerate(zip(values, self._lows, self._highs, strict=True)):
             if not low <= value <= high or (value < TINY and value > -TINY and value):
                 found[k], qualities[k] = self._judges[k].verdict(raws[k], value, qualities[k])
@@ -257,10 +260,16 @@ class _Layer:
         """The struct over the block, and where each key stands in what it unpacks."""
         parts, at, rank = [self.view[1]], 0, dict[int, int]()
         for (start, width, code), key in sorted(self.fields.items()):
-            parts.append(f"{2 * (start - at)}x{code}")
+            parts.append(f"{2 * (start - at)}x{code}" if start > at else code)
             rank[key] = len(rank)
             at = start + width
-        return struct.Struct("".join(parts) + f"{2 * (count - at)}x"), rank
+        return _struct("".join(parts) + f"{2 * (count - at)}x"), rank
+
+
+@functools.cache
+def _struct(layout: str) -> struct.Struct:
+    """One for all devices of a profile; of what is alike in a row it says how many, which is small and quickly read."""
+    return struct.Struct(_ALIKE.sub(lambda row: f"{len(row[0])}{row[1]}", layout))
 
 
 def _swapped(payload: bytes) -> array[int]:
