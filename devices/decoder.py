@@ -35,7 +35,7 @@ _FLOATS = ("f", "d")
 _FAILURE_SHARE = 0.05                 # of span outside the range
 _EIGHT = [tuple(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
 
-Said = tuple[list[float], list[int]]
+Said = tuple[Sequence[float], Sequence[int]]
 """What a block said: values and qualities of its points."""
 _Raws = tuple[Any, ...]
 
@@ -85,7 +85,7 @@ class BlockDecoder:
         self._said: Said = ([], [])
 
     def decode(self, payload: bytes) -> Said:
-        """Values (in the points' units) and OPC UA status codes, to be read only: the same two lists while nothing changes.
+        """Values (in the points' units) and OPC UA status codes, to be read only: the same two sequences while nothing changes.
 
         Raises: ValueError for a payload of the wrong length.
         """
@@ -101,10 +101,12 @@ class BlockDecoder:
             if words != self._words:
                 self._words, self._standing = words, self._statuses.standing(words)
         said = raws if self._pick is None else self._pick(raws)
-        values = [*said] if self._floats else [
-            raw * gain + offset for raw, gain, offset in zip(said, self._gains, self._offsets, strict=True)]
-        plain = self._plain(values) if self._lanes is None else self._lanes.hold(payload)
-        self._said = (values, self._standing) if plain else self._judged(said, values)
+        if self._lanes is not None:
+            self._said = (said, self._standing) if self._lanes.hold(payload) else self._judged(said, said)
+        else:
+            values = said if self._floats else [
+                raw * gain + offset for raw, gain, offset in zip(said, self._gains, self._offsets, strict=True)]
+            self._said = (values, self._standing) if self._plain(values) else self._judged(said, values)
         if self._repeats:
             self._last = payload
         return self._said
@@ -113,7 +115,7 @@ class BlockDecoder:
         """Whether every value is inside its range and none is so small that it must be looked at: most blocks, most of the time."""
         return all(map(le, self._floors, values)) and all(map(le, values, self._highs))
 
-    def _judged(self, raws: _Raws, values: list[float]) -> Said:
+    def _judged(self, raws: _Raws, values: Sequence[float]) -> Said:
         found, qualities = [value + 0.0 for value in values], [*self._standing]         # no zero is negative
         for k, (value, low, high) in enumerate(zip(values, self._lows, self._highs, strict=True)):
             if not low <= value <= high or (value < TINY and value > -TINY and value):
