@@ -15,7 +15,9 @@ number looks like with its words swapped.
 
 from __future__ import annotations
 
+import functools
 import math
+import re
 import struct
 from array import array
 from collections.abc import Callable, Sequence
@@ -24,7 +26,7 @@ from operator import itemgetter, le
 from typing import Any
 
 from devices.codec import BIT_TABLES, FORMATS, INTEGER_RANGES, order_of
-from devices.lanes import TINY, Lanes
+from devices.lanes import TINY, lanes_of
 from devices.profile import Kind, Point, Table, WordOrder
 from devices.quality import (
     BAD_CONFIGURATION_ERROR,
@@ -37,12 +39,13 @@ from devices.quality import (
 )
 
 _LARGEST = 1.7976931348623157e308
+_ALIKE = re.compile(r"(?<!\d)([a-zA-Z])\1+")     # the same field again and again
 _FLOATS = ("f", "d")
 _FAILURE_SHARE = 0.05                 # of span outside the range
 _MOST_DECIMALS = 10                   # SunSpec: exponents go from -10 to 10
 _EIGHT = [tuple(byte >> bit & 1 for bit in range(8)) for byte in range(256)]
 
-Said = tuple[list[float], list[int]]
+Said = tuple[Sequence[float], Sequence[int]]
 """What a block said: values and qualities of its points."""
 _Raws = tuple[Any, ...]
 
@@ -79,11 +82,11 @@ class BlockDecoder:
         self._judges = [_Judge(point) for point in points]
         self._lows = [each.low if each.plain else math.inf for each in self._judges]         # none is within: judged by itself
         self._highs = [each.high if each.plain else -math.inf for each in self._judges]
-        self._floors = [max(low, TINY) for low in self._lows]
+        self._floors = [max(low, TINY) if FORMATS[p.kind] in _FLOATS else low for p, low in zip(points, self._lows, strict=True)]
         starts = [point.address - address for point in points]
         laid = self._floats and all(p.kind is Kind.FLOAT32 and order_of(p, order) is WordOrder.ABCD for p in points)
         apart = all(b - a >= 2 for a, b in pairwise(sorted(starts)))
-        self._lanes = Lanes(count, zip(starts, self._lows, self._highs, strict=True)) if laid and apart else None
+        self._lanes = lanes_of(count, tuple(zip(starts, self._lows, self._highs, strict=True))) if laid and apart else None
         self._scaled = [(k, _Scale(point, fields[point.name], read[point.scaled.point], fields[point.scaled.point]))
                         for k, point in enumerate(points) if point.scaled is not None]
         self._statuses = _Statuses(points, read, fields, board) if any(point.statuses for point in points) else None
@@ -94,7 +97,7 @@ class BlockDecoder:
         self._said: Said = ([], [])
 
     def decode(self, payload: bytes) -> Said:
-        """Values (in the points' units) and OPC UA status codes, to be read only: the same two lists while nothing changes.
+        """Values (in the points' units) and OPC UA status codes, to be read only: the same two sequences while nothing changes.
 
         Raises: ValueError for a payload of the wrong length.
         """
@@ -110,10 +113,12 @@ class BlockDecoder:
             if words != self._words:
                 self._words, self._standing = words, self._statuses.standing(words)
         said = raws if self._pick is None else self._pick(raws)
-        values = [*said] if self._floats else [
-            raw * gain + offset for raw, gain, offset in zip(said, self._gains, self._offsets, strict=True)]
-        plain = self._plain(values) if self._lanes is None else self._lanes.hold(payload)
-        self._said = (values, self._standing) if plain else self._judged(raws, said, values)
+        if self._lanes is not None:
+            self._said = (said, self._standing) if self._lanes.hold(payload) else self._judged(raws, said, said)
+        else:
+            values = said if self._floats else [
+                raw * gain + offset for raw, gain, offset in zip(said, self._gains, self._offsets, strict=True)]
+            self._said = (values, self._standing) if self._plain(values) else self._judged(raws, said, values)
         if self._repeats:
             self._last = payload
         return self._said
@@ -122,9 +127,9 @@ class BlockDecoder:
         """Whether every value is inside its range and none is so small that it must be looked at: most blocks, most of the time."""
         return all(map(le, self._floors, values)) and all(map(le, values, self._highs))
 
-    def _judged(self, raws: _Raws, mine: _Raws, values: list[float]) -> Said:
+    def _judged(self, raws: _Raws, mine: _Raws, values: Sequence[float]) -> Said:
         """One by one. ``raws``: all numbers of the block; ``mine``: those of the points."""
-        found, qualities = [*values], [*self._standing]
+        found, qualities = [value + 0.0 for value in values], [*self._standing]         # no zero is negative
         for k, (value, low, high) in enumerate(zip(values, self._lows, self._highs, strict=True)):
             if not low <= value <= high or (value < TINY and value > -TINY and value):
                 found[k], qualities[k] = self._judges[k].verdict(mine[k], value, qualities[k])
@@ -303,10 +308,16 @@ class _Layer:
         """The struct over the block, and where each key stands in what it unpacks."""
         parts, at, rank = [self.view[1]], 0, dict[int, int]()
         for (start, width, code), key in sorted(self.fields.items()):
-            parts.append(f"{2 * (start - at)}x{code}")
+            parts.append(f"{2 * (start - at)}x{code}" if start > at else code)
             rank[key] = len(rank)
             at = start + width
-        return struct.Struct("".join(parts) + f"{2 * (count - at)}x"), rank
+        return _struct("".join(parts) + f"{2 * (count - at)}x"), rank
+
+
+@functools.cache
+def _struct(layout: str) -> struct.Struct:
+    """One for all devices of a profile; of what is alike in a row it says how many, which is small and quickly read."""
+    return struct.Struct(_ALIKE.sub(lambda row: f"{len(row[0])}{row[1]}", layout))
 
 
 def _swapped(payload: bytes) -> array[int]:

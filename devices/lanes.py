@@ -12,6 +12,7 @@ judged value by value, and so is one in which anything is out of its range.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Iterable
 
@@ -45,6 +46,12 @@ class Lanes:
         topped = lanes | top
         inside, low_enough = self._high - lanes & top, topped - self._low
         return inside & low_enough == top or inside & (low_enough | (topped - self._one ^ top) & self._zero) == top
+
+
+@functools.cache
+def lanes_of(count: int, values: tuple[tuple[int, float, float], ...]) -> Lanes:
+    """The same lanes for all blocks that are alike: devices of one profile share them."""
+    return Lanes(count, values)
 
 
 def _bits(value: float) -> int:

@@ -1,10 +1,11 @@
 """What a request, a tag and a notification cost in CPU: our links beside other clients, against the same server, in one run.
 
-    python -m bench.links [--rounds 3] [--seconds 1.0] [--docs]
+    python -m bench.links [--rounds 3] [--seconds 1.0] [--node-red] [--docs]
 
 Each program under test runs in a process of its own on core 1, the server on core 0; the programs take turns, and the median
 of the rounds counts. Saturated: always a request out on every connection. Paced: all devices on one tick, as a scan polls
-them. ``--docs`` writes the table and the drawing to docs/reference. What cannot be had on this machine is left out and said.
+them. ``--node-red`` measures Node-RED itself too, paced (it takes its time to start). ``--docs`` writes the tables and the drawing to
+docs/reference. What cannot be had on this machine is left out and said.
 Trust the ratios: absolute figures move with the machine.
 """
 
@@ -14,7 +15,7 @@ import argparse
 import json
 import platform
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from bench.links.programs import BUILD, Missing, Server, compiled, node, python,
 
 CONNECTIONS = (1, 10, 50, 200)
 PACES = {"50 devices each 100 ms": (50, 100), "400 devices each 1 s": (400, 1000)}
+MODBUS_SERIAL = "modbus-serial@8.0.25"
+NODE_RED = ("node-red@5.0.7", "node-red-contrib-modbus@5.23.3")         # the last one that npm alone can install
 PACED_SPANS = 4                 # a paced measurement lasts so many times a saturated one
 Found = dict[str, dict[str, Any]]
 
@@ -46,25 +49,26 @@ def turns(commands: Mapping[str, Sequence[str]], rounds: int) -> Found:
     return {name: middle(each) for name, each in runs.items()}
 
 
-def modbus(rounds: int, seconds: float) -> tuple[dict[str, Found], dict[str, Found], list[str]]:
+def modbus(rounds: int, seconds: float, node_red: bool) -> tuple[dict[str, Found], dict[str, Found], list[str]]:
     """Saturated by connections, paced by load, and what was left out."""
     left_out: list[str] = []
     others: dict[str, list[str]] = {}
-    try:
-        others["libmodbus"] = [compiled("libmodbus", "-lmodbus"), str(PORT)]
-    except Missing as why:
-        left_out.append(f"libmodbus: {why}")
-    try:
-        others["modbus-serial"] = node("modbus_serial.cjs", "modbus-serial")
-    except Missing as why:
-        left_out.append(f"modbus-serial: {why}")
+    makes: dict[str, Callable[[], list[str]]] = {
+        "libmodbus": lambda: [compiled("libmodbus", "-lmodbus")], "modbus-serial": lambda: node("modbus_serial.cjs", MODBUS_SERIAL)}
+    if node_red:
+        makes["node-red"] = lambda: node("nodered.cjs", *NODE_RED)
+    for name, make in makes.items():
+        try:
+            others[name] = [*make(), str(PORT)]
+        except Missing as why:
+            left_out.append(f"{name}: {why}")
 
     def command(name: str, connections: int, span_s: float, period_ms: int) -> list[str]:
         if name.startswith("libmodbus"):
             way = "pingpong" if name.endswith("in turn") else "burst"
             return [*others["libmodbus"], way, str(connections), str(span_s), str(period_ms)]
-        if name == "modbus-serial":
-            return [*others[name], str(PORT), str(connections), str(span_s), str(period_ms)]
+        if name in others:
+            return [*others[name], str(connections), str(span_s), str(period_ms)]
         return python("bench.links.modbus", name, connections, span_s, period_ms)
 
     known = ["libmodbus", "bare", "ours", "modbus-serial", "pymodbus"]
@@ -73,6 +77,7 @@ def modbus(rounds: int, seconds: float) -> tuple[dict[str, Found], dict[str, Fou
     with Server([compiled("server"), str(PORT), str(RTU_PORT)]):
         saturated = {str(n): turns({name: command(name, n, seconds, 0) for name in [*in_turn, *names, "rtu"]}, rounds)
                      for n in CONNECTIONS}
+        names += ["node-red"] if "node-red" in others else []
         paced = {load: turns({name: command(name, n, PACED_SPANS * seconds, ms) for name in names}, rounds)
                  for load, (n, ms) in PACES.items()}
     return saturated, paced, left_out
@@ -89,9 +94,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--node-red", action="store_true")
     parser.add_argument("--docs", action="store_true")
     chosen = parser.parse_args()
-    saturated, paced, left_out = modbus(chosen.rounds, chosen.seconds)
+    saturated, paced, left_out = modbus(chosen.rounds, chosen.seconds, chosen.node_red)
     found = {
         "saturated": saturated, "paced": paced, "opcua": opcua(chosen.rounds, chosen.seconds), "rounds": chosen.rounds,
         "left_out": left_out, "python": platform.python_version(), "pymodbus": version("pymodbus"), "asyncua": version("asyncua"),

@@ -79,12 +79,12 @@ def compiled(name: str, *libraries: str) -> str:
     return str(program)
 
 
-def node(script: str, package: str) -> list[str]:
-    """The command of a node program beside this file, its package installed under build/. Raises Missing."""
+def node(script: str, *packages: str) -> list[str]:
+    """The command of a node program beside this file, its packages (``name@version``) installed under build/. Raises Missing."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise Missing("no node and npm")
-    if not (BUILD / "node_modules" / package).exists():
-        command = ["npm", "install", "--prefix", str(BUILD), "--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional", package]
+    if not all((BUILD / "node_modules" / package.partition("@")[0]).exists() for package in packages):
+        command = ["npm", "install", "--prefix", str(BUILD), "--no-audit", "--no-fund", "--ignore-scripts", *packages]
         if subprocess.run(command, capture_output=True, check=False).returncode:
-            raise Missing(f"npm installs no {package}")
+            raise Missing(f"npm does not install {' '.join(packages)}")
     return ["node", str(HERE / script)]

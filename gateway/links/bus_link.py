@@ -129,6 +129,7 @@ class BusLink(ModbusLink):
         if isinstance(self._wire, RtuWire):
             framer, tally = self._wire.framer, self.tally
             self.judge.garbled += framer.crc_errors
+            self._ill = self._ill or framer.crc_errors > 0
             tally.garbled += framer.crc_errors
             tally.noise += framer.noise
             framer.crc_errors = framer.noise = 0
@@ -141,6 +142,7 @@ class BusLink(ModbusLink):
         if owner is None:
             self.tally.strange += 1
             self.judge.strange += 1
+            self._ill = True
         elif late:
             self._came_late(owner)
         else:

@@ -98,7 +98,7 @@ class ModbusLink:
     """
 
     __slots__ = (
-        "_after", "_alarm", "_backoff", "_clock", "_drained", "_flights", "_frames", "_gone", "_heard", "_heard_at", "_keep",
+        "_after", "_alarm", "_backoff", "_clock", "_drained", "_flights", "_frames", "_gone", "_heard", "_heard_at", "_ill", "_keep",
         "_loop", "_now", "_only", "_overdue", "_paused", "_put_off", "_resting", "_rings", "_rng", "_settle_s", "_silence",
         "_silent", "_silent_units", "_tardy", "_transaction", "_turn", "_wanted", "_wire", "backoff_s", "connect_s",
         "conversations", "judge", "name", "read_only", "tally", "timeout_s", "way", "window",
@@ -125,6 +125,7 @@ class ModbusLink:
         self._paused: asyncio.TimerHandle | None = None
         self._overdue: dict[int, Talker] = {}
         self._tardy: Talker | None = None           # whose late answer was the last
+        self._ill = False                           # there is something to judge
         self.judge = Judge(f"{name} {way.place}", timeout_s, self.conversations[0].health.standing if self.conversations else {})
         self._silence = 0                   # timeouts since the last answer of any unit (of lost ones only when all are lost)
         self._silent: set[int] = set()      # and whose they were
@@ -296,7 +297,7 @@ class ModbusLink:
 
     def settled(self) -> None:
         """All frames of a segment have been taken in: judge what they tell of the wire, go on with what is due."""
-        if not self.judge.idle:
+        if self._ill:
             self._judge()
         if self._heard:
             self._heard = False
@@ -308,6 +309,7 @@ class ModbusLink:
         for event, detail in self.judge.look(self._loop.time()):
             about = self._tardy if event == "late_answers" and self._tardy is not None else self.conversations[0]
             about.events.append((event, detail))
+        self._ill = not self.judge.idle
 
     def _go_on(self) -> None:
         if self._wire is not None and self._paused is None and len(self._flights) < self.window:
@@ -329,6 +331,7 @@ class ModbusLink:
         owner.health.late += 1
         self.tally.late += 1
         self.judge.late += 1
+        self._ill = True
         self._tardy = owner
 
     # --------------------------------------------------------------------------------------------------- timeouts

@@ -36,7 +36,8 @@ def reply(device: Profile, *names: str, **raws: float) -> tuple[list[float], lis
         point = device.point(name)
         for i, word in enumerate(encode(point, device.order, value)):
             registers[point.address - block.address + i] |= word
-    return block.compile([device.point(name) for name in names]).decode(struct.pack(f">{block.count}H", *registers))
+    values, qualities = block.compile([device.point(name) for name in names]).decode(struct.pack(f">{block.count}H", *registers))
+    return [*values], [*qualities]
 
 
 @given(orders=st.lists(st.sampled_from(list(WordOrder)), min_size=1, max_size=6),

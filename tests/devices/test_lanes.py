@@ -55,3 +55,11 @@ def test_points_that_lie_over_one_another_are_judged_each_by_its_own_range(bits:
         said = struct.unpack_from(">f", payload, 2 * at)[0]
         assert (quality == GOOD) == (low <= said <= high and not 0.0 < abs(said) < TINY)
         assert value == said or quality != GOOD
+
+
+def test_no_zero_is_negative():
+    point = Point("v", Table.INPUT, 0, Kind.FLOAT32, low=-1.0, high=1.0)
+    device = Profile(name="one", maker="-", model="-", protocol="modbus", source="assumed", verified=Verified.ASSUMED, points=(point,))
+    block, = plan(device, (point,))
+    (value,), qualities = block.compile().decode(struct.pack(">f", -0.0))
+    assert (repr(value), qualities) == ("0.0", [GOOD])

@@ -66,7 +66,7 @@ def test_a_decoder_of_every_block_answers_every_point(device: Profile):
     for block in plan(device, device.points):
         decoder = block.compile()
         values, qualities = decoder.decode(bytes(decoder.size))
-        assert values == [0.0] * len(block.points)
+        assert [*values] == [0.0] * len(block.points)
         assert len(qualities) == len(block.points)
 
 
