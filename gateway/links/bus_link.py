@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from devices.exchange import Read, Reply, Write
 from gateway.control.image import Now
-from gateway.links.modbus import CONNECT_S, Flight, ModbusLink, Talker
+from gateway.links.calling import CONNECT_S, Flight, Talker
+from gateway.links.modbus import ModbusLink
 from gateway.links.quiet import Bus
 from gateway.links.rtu_wire import RtuWire
 from gateway.links.transport import Wire, frame_of

@@ -25,7 +25,7 @@ from devices.quality import (
     UNCERTAIN_NO_COMMUNICATION_LAST_USABLE,
     is_bad,
 )
-from gateway.links.modbus import Tally
+from gateway.links.calling import Tally
 from gateway.links.rtu_wire import RtuWire
 from gateway.links.serial import Line
 from gateway.links.ways import Port, Socket, Way

@@ -21,7 +21,8 @@ from devices.quality import (
     is_bad,
 )
 from gateway.control.image import SECOND, Now
-from gateway.links.modbus import BACKOFF_S, ModbusLink
+from gateway.links.calling import BACKOFF_S
+from gateway.links.modbus import ModbusLink
 from gateway.links.transport import Wire
 from gateway.links.ways import Socket
 from simulators.serve_modbus import ModbusServers

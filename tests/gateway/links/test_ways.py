@@ -19,8 +19,9 @@ import pytest
 from devices.exchange import Read
 from gateway.config.models import Link
 from gateway.control.image import SECOND, Now
+from gateway.links.calling import BACKOFF_S
 from gateway.links.inquiry import Inquiry
-from gateway.links.modbus import BACKOFF_S, ModbusLink
+from gateway.links.modbus import ModbusLink
 from gateway.links.rtu_wire import RtuWire
 from gateway.links.serial import Line
 from gateway.links.ways import Credentials, Port, Socket, Way, way_of

@@ -22,7 +22,7 @@ from devices.quality import (
     is_good,
 )
 from gateway.control.image import SECOND
-from gateway.links.modbus import BACKOFF_S, CONNECT_S, TRIES_BEFORE_LOST
+from gateway.links.calling import BACKOFF_S, CONNECT_S, TRIES_BEFORE_LOST
 from simulators.wire import Network, run
 from tests.gateway.links.peer import COUNT, RATE, VALVE
 from tests.gateway.links.wired import BAD_AT_ONCE_S, PORT, SCAN_S, TIMEOUT_S, Tap, Watched, Wired, live, reframed, refusing
