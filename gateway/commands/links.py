@@ -22,7 +22,8 @@ def show_links(told: dict[str, Any], console: Console) -> None:
         for device, each in link["devices"].items():
             table.add_row(name, link["kind"], device, each["state"], each["ne107"], *_figures(each, told["edges_ms"]))
             name, link = "", {**link, "kind": ""}
-    console.print(table, soft_wrap=True)
+    wide = Console(file=console.file, width=max(console.width, console.measure(table).maximum))        # a name is never cut off
+    wide.print(table)
     for link in told["links"].values():
         for words in link["standing"].values():
             console.print(f"{words} (now)", soft_wrap=True)         # begins with the link's name and place

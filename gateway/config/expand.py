@@ -19,6 +19,7 @@ from devices.equipment import CLASSES
 from gateway.config.faults import Fault, Place, unknown
 from gateway.config.yaml_source import Mapping, Scalar, Tree, Value
 from gateway.config.yaml_source import Sequence as Items
+from gateway.control.comms import FACTS
 
 MAX_COPIES = 100
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -153,7 +154,7 @@ def for_each(rows: Sequence[Entry], units: Mapped, affected: Callable[[str, str]
             if str(wanted.value) not in CLASSES:
                 yield unknown(wanted.place, f"{path}.{key.value}.class", str(wanted.value), CLASSES, "equipment class")
             yield from _each(key, value, "unit", wanted, units.get(str(wanted.value), []))
-        elif isinstance(value, Mapping) and isinstance(of, Scalar) and of.value in ("link", "device") and value.get("where") is None:
+        elif isinstance(value, Mapping) and isinstance(of, Scalar) and of.value in FACTS and value.get("where") is None:
             yield from _each(key, value, "where", of, affected(str(of.value), str(getattr(when, "value", ""))))
         else:
             yield key, value

@@ -243,7 +243,7 @@ class Alarm(Model):
 
     equipment_class: Name | None = Field(None, alias="class")
     unit: Name | None = None
-    of: Literal["link", "device"] | None = None     # then ``when`` is one of the causes that ``control.comms`` knows
+    of: Literal["network", "link", "device"] | None = None      # then ``when`` is one of the causes that ``control.comms`` knows
     where: Name | None = None                   # which one; none: the row stands for every link or device
     when: str
     priority: Literal["critical", "high", "medium", "low"]

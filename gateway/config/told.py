@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.config.draft import Draft
-from gateway.control.comms import FACTS
+from gateway.control.comms import FACTS, NETWORK
 
 _OF_BUS = ("noisy_bus", "second_master")
 _OF_SERVER = ("degraded", "skewed")
@@ -11,6 +11,8 @@ _OF_SERVER = ("degraded", "skewed")
 
 def affected(draft: Draft, of: str, cause: str) -> list[str]:
     """The links or devices in order. Of a cause that is not known only the first, so that its fault is told once."""
+    if of == "network":
+        return [NETWORK]
     names = sorted(draft.links if of == "link" else draft.devices)
     if cause not in FACTS[of]:
         return names[:1]

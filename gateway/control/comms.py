@@ -5,8 +5,9 @@
     >>> comms.stands("device", "TC-101", "lost")
     False
 
-A link that has lost all of several devices has that one cause, its devices none. A lost device has that one cause and no
-other. What a value behind it then is called Bad for is known: the alarm that says only so is suppressed (``silent``).
+When nothing answers at all, that is the one cause. A link that has lost all of several devices has that one cause, its devices
+none. A lost device has that one cause and no other. What a value behind it then is called Bad for is known: the alarm that says
+only so is suppressed (``silent``).
 
 Source: ANSI/ISA-18.2-2016 clause 10 (one alarm for one abnormal condition), 3.1.72 (suppressed by design).
 """
@@ -21,7 +22,10 @@ import msgspec
 from gateway.control.demand import Output
 from gateway.control.health import Health
 
+NETWORK = "NETWORK"
+"""What an alarm ``of: network`` is about: all links together."""
 FACTS: dict[str, dict[str, str]] = {
+    "network": {"lost": "nothing answers on any of several links"},
     "link": {
         "lost": "none of its several devices answers",
         "noisy_bus": "more than 1 % of the answers on a bus are garbled",
@@ -38,7 +42,7 @@ FACTS: dict[str, dict[str, str]] = {
         "disobeys": "an output was refused, or does not do what was written",
     },
 }
-"""What an alarm ``of`` a link or device may be about."""
+"""What an alarm ``of`` the network, a link or a device may be about."""
 _GIVEN_UP = ("diverged", "rejected")
 
 
@@ -54,8 +58,8 @@ class Talk(Protocol):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """Alarm rows that hang on communication. ``about``: row, "link" or "device", which one, cause; ``bad``: row that only says
-    that a value is Bad, and the device behind it.
+    """Alarm rows that hang on communication. ``about``: row, "network", "link" or "device", which one, cause; ``bad``: row that
+    only says that a value is Bad, and the device behind it.
     """
 
     about: tuple[tuple[int, str, str, str], ...] = ()
@@ -65,13 +69,14 @@ class Told(msgspec.Struct, frozen=True):
 class Comms:
     """See the module. ``links``: link -> its conversations; ``outputs``: device -> what it is commanded."""
 
-    __slots__ = ("_devices", "_link_of", "_links", "_outputs", "_talks", "_told")
+    __slots__ = ("_devices", "_link_of", "_links", "_network", "_outputs", "_talks", "_told")
 
     def __init__(self, links: Mapping[str, Sequence[Talk]], outputs: Mapping[str, Sequence[Output]], told: Told) -> None:
         self._told = told
         self._talks = {name: tuple(talks) for name, talks in links.items()}
         self._outputs = {name: tuple(items) for name, items in outputs.items()}
         self._link_of = {talk.device: name for name, talks in links.items() for talk in talks}
+        self._network: dict[str, str] = {}
         self._links: dict[str, dict[str, str]] = {}
         self._devices: dict[str, dict[str, str]] = {}
 
@@ -85,11 +90,13 @@ class Comms:
 
     def look(self) -> None:
         """Take in how everything stands now."""
+        dark = len(self._talks) > 1 and all(talk.state == "lost" for talks in self._talks.values() for talk in talks)
+        self._network = {"lost": f"no answer on any of {len(self._talks)} links"} if dark else {}
         for name, talks in self._talks.items():
             down = len(talks) > 1 and all(talk.state == "lost" for talk in talks)
-            self._links[name] = {"lost": next(talk.health.last_error for talk in talks)} if down else _of_link(talks)
+            self._links[name] = {"lost": next(talk.health.last_error for talk in talks)} if down and not dark else _of_link(talks)
             for talk in talks:
-                self._devices[talk.device] = {} if down else self._of_device(talk)
+                self._devices[talk.device] = {} if down or dark else self._of_device(talk)
 
     def _of_device(self, talk: Talk) -> dict[str, str]:
         if talk.state == "lost":
@@ -111,10 +118,10 @@ class Comms:
 
     def silent(self, device: str) -> bool:
         """Whether a device is lost, by itself or with its link."""
-        return self.stands("device", device, "lost") or self.stands("link", self._link_of.get(device, ""), "lost")
+        return bool(self._network) or self.stands("device", device, "lost") or self.stands("link", self._link_of.get(device, ""), "lost")
 
     def _of(self, of: str, where: str) -> dict[str, str]:
-        return (self._links if of == "link" else self._devices).get(where, {})
+        return self._network if of == "network" else (self._links if of == "link" else self._devices).get(where, {})
 
 
 def _of_link(talks: Sequence[Talk]) -> dict[str, str]:

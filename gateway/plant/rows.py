@@ -162,13 +162,13 @@ class Rows:
         """What communication says to the alarms: the rows that are about it, and those that only say that a value is Bad."""
         rows = list(self.config.alarms.items())
         about = tuple((k, row.of, row.where or "", row.when) for k, (_, row) in enumerate(rows) if row.of is not None)
-        lost = {where: of for _, of, where, fact in about if fact == "lost"}
+        lost = {where for _, of, where, fact in about if fact == "lost"}
         bad: list[tuple[int, str]] = []
         for k, (_, row) in enumerate(rows):
             only = _BAD.fullmatch(row.when.strip())
             tag = None if only is None else self.names.tag(only[1], row.unit)
             device = self.config.tags[tag].device if tag in self.config.tags else None
-            if device is not None and (device in lost or self.config.devices[device].link in lost):
+            if device is not None and {device, self.config.devices[device].link} & lost:
                 bad.append((k, device))
         return Told(about, tuple(bad))
 

@@ -23,7 +23,7 @@ def standing(draft: Draft) -> Iterator[Fault]:
     for name, alarm in draft.alarms.items():
         if (alarm.of is None) != (alarm.where is None):
             yield draft.fault(("alarms", name, "of"), "of and where belong together: which link or device is it about?")
-        elif alarm.of is not None and alarm.where is not None and not draft.exists(f"{alarm.of}s", alarm.where):
+        elif alarm.of in ("link", "device") and alarm.where is not None and not draft.exists(f"{alarm.of}s", alarm.where):
             yield draft.unknown(("alarms", name, "where"), alarm.where, draft.declared[f"{alarm.of}s"], alarm.of)
     for name, row in draft.interlocks.items():
         if row.unit is None and row.hold == "unit":

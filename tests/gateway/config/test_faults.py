@@ -438,7 +438,7 @@ MATRIX = [
         "    response_min: 30\n  acid_flow_missing",
     ),
     Mistake("alarms.yaml", "when: skewed", "when: skew", "unknown cause of a device 'skew'"),
-    Mistake("alarms.yaml", "of: link\n    when: expiring", "of: links\n    when: expiring", "'links', allowed: link, device"),
+    Mistake("alarms.yaml", "of: link\n    when: expiring", "of: links\n    when: expiring", "'links', allowed: network, link, device"),
     Mistake("alarms.yaml", "of: device\n    when: lost", "of: device\n    where: TC-99\n    when: lost", "unknown device 'TC-99'; nearest",
             "    where: TC-99"),
     Mistake("alarms.yaml", "of: device\n    when: lost", "where: TC-101\n    when: XS-302", "of and where belong together",

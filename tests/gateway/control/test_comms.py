@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.control.comms import FACTS, Comms, Told
+from gateway.control.comms import FACTS, NETWORK, Comms, Told
 from gateway.control.demand import Output, OutputRow
 from gateway.control.health import Health
 
@@ -25,7 +25,7 @@ def output(name: str) -> Output:
 
 
 ROWS = (("link", "GW", "lost"), ("link", "GW", "noisy_bus"), ("device", "A", "lost"), ("device", "B", "lost"), ("device", "C", "lost"),
-        ("device", "A", "wrong_device"), ("device", "A", "disobeys"))
+        ("device", "A", "wrong_device"), ("device", "A", "disobeys"), ("network", NETWORK, "lost"))
 BAD_A, BAD_C = len(ROWS), len(ROWS) + 1
 
 
@@ -86,6 +86,15 @@ def test_what_the_link_noted_is_told_of_the_link_whoever_it_was_noted_with():
     assert plant.told() == (["GW.noisy_bus"], [])
     plant.a.state = "lost"
     assert plant.told() == (["GW.noisy_bus", "A.lost"], [BAD_A])
+
+
+def test_when_nothing_answers_at_all_that_is_the_one_cause():
+    plant = Plant()
+    plant.a.state = plant.b.state = plant.c.state = "lost"
+    assert plant.told() == (["NETWORK.lost"], [BAD_A, BAD_C])
+    assert plant.comms.says(7) == "no answer on any of 2 links"
+    plant.b.state = "up"
+    assert plant.told() == (["A.lost", "C.lost"], [BAD_A, BAD_C])
 
 
 def test_every_cause_is_described():
