@@ -22,6 +22,8 @@ from typing import Any
 
 import msgspec
 
+from devices.quality import UNCERTAIN
+
 DI = "http://opcfoundation.org/UA/DI/"
 MACHINERY = "http://opcfoundation.org/UA/Machinery/"
 LADS = "http://opcfoundation.org/UA/LADS/"
@@ -103,6 +105,18 @@ def without_overflow(status: int) -> int:
     """The status of the value itself: the overflow is the queue's."""
     rest = status & ~_OVERFLOW
     return rest if rest & _INFO_BITS else rest & ~_DATA_VALUE
+
+
+# Sub codes (bits 16 to 27) of every status of severity Good that is defined. Source: Opc.Ua.StatusCodes.csv 1.05.
+_GOOD = frozenset({
+    0x000, 0x02D, 0x02E, 0x02F, 0x030, 0x096, 0x0A2, 0x0A3, 0x0A5, 0x0A6, 0x0A7, 0x0A8, 0x0A9, 0x0AA, 0x0BA, 0x0D9, 0x0DC, 0x0DD, 0x0DF,
+    0x0E0, 0x0EB, 0x0EF, 0x116, 0x117, 0x118, 0x401, 0x402, 0x403, 0x404, 0x407, 0x408, 0x409,
+})
+
+
+def understood(status: int) -> int:
+    """A status that says Good in words that nobody defined is Uncertain."""
+    return status if status >> 30 or status >> 16 in _GOOD else UNCERTAIN
 
 
 _WHOLE = {

@@ -8,6 +8,7 @@ their safe values first; if the process is killed, the devices' own watchdogs do
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import importlib.metadata
 import platform
@@ -238,8 +239,9 @@ class Runtime:
         try:
             async with asyncio.timeout(SAFE_S):
                 for link in self.links:
-                    link.poke(now.mono)
-                    await link.drain()
+                    with contextlib.suppress(Exception):    # what ails one link must not keep the others from being safe
+                        link.poke(now.mono)
+                await asyncio.gather(*(link.drain() for link in self.links), return_exceptions=True)
         except TimeoutError:
             log.warning("safe_writes_unfinished")
 

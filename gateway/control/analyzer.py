@@ -18,7 +18,8 @@ import msgspec
 
 from devices.exchange import CallMethod, ReadNodes, Reply, Request, WriteNode
 from devices.instruments.icp_lads import STATES
-from devices.opcua import BAD_NODE_ID_UNKNOWN, BAD_TYPE_MISMATCH, RESULT_SET, number, overflowed, without_overflow
+from devices.lanes import TINY
+from devices.opcua import BAD_NODE_ID_UNKNOWN, BAD_TYPE_MISMATCH, RESULT_SET, number, overflowed, understood, without_overflow
 from devices.profile import Node, Profile
 from devices.quality import (
     BAD_CONFIGURATION_ERROR,
@@ -291,7 +292,7 @@ class OpcUaConversation:
             else:
                 self.analyses.listed(found, asked, now.mono)
         elif document is not None:
-            self._take(document, asked, now)
+            self._take({each: told for each, told in document.items() if not self._overtaken(each, told[2], asked)}, asked, now)
             if set(_JOB_NODES).intersection(document):
                 self._job(document, asked, now)
 
@@ -343,6 +344,12 @@ class OpcUaConversation:
             elif self._faulty:
                 self._faulty.pop(name, None)
 
+    def _overtaken(self, name: str, source: int, asked: int) -> bool:
+        """Whether a newer value of this node, by the device's own clock, was told while the read was under way."""
+        image = self.image
+        return source != 0 and any(image.seen[each.tag] > asked and source < image.source[each.tag] and not is_bad(image.quality[each.tag])
+                                   for each in self._by_point.get(name, ()))
+
     def _overflow(self, name: str, status: int, now: int) -> int:
         """Values of this node were lost in the server's queue: a gap on record. The status of the value that is left."""
         if now >= self._burst.get(name, now):
@@ -353,11 +360,11 @@ class OpcUaConversation:
     def _put(self, binding: Binding, node: Node, value: Any, status: int, source: int, asked: int, now: Now) -> None:
         """One value into the image: the device's status passes through, ours can only make it worse."""
         i, image = binding.tag, self.image
-        read = number(value, STATES.get(node.name, _NO_STATES))
+        read, status = number(value, STATES.get(node.name, _NO_STATES)), understood(status)
         if is_bad(status) or read is None or (isinstance(value, bool) != (node.variant == "Boolean")):
             image.put(i, image.value[i], status if is_bad(status) else BAD_TYPE_MISMATCH, asked=asked, seen=now.mono, source=source)
             return
-        if math.isnan(read):
+        if math.isnan(read) or 0.0 < abs(read) < TINY:
             image.put(i, image.value[i], BAD_SENSOR_FAILURE, asked=asked, seen=now.mono, source=source)
             return
         quality = worse(worse(status, _in_range(read, node.low, node.high)), self._serving.quality)

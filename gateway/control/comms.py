@@ -7,7 +7,7 @@
 
 When nothing answers at all, that is the one cause. A link that has lost all of several devices has that one cause, its devices
 none. A lost device has that one cause and no other. What a value behind it then is called Bad for is known: the alarm that says
-only so is suppressed (``silent``).
+only so is kept back.
 
 Source: ANSI/ISA-18.2-2016 clause 10 (one alarm for one abnormal condition), 3.1.72 (suppressed by design).
 """
@@ -44,6 +44,7 @@ FACTS: dict[str, dict[str, str]] = {
 }
 """What an alarm ``of`` the network, a link or a device may be about."""
 _GIVEN_UP = ("diverged", "rejected")
+_NOT_HEARD = ("SHLVD", "OOSRV", "DSUPR")        # states of an alarm that nobody hears
 
 
 class Talk(Protocol):
@@ -69,10 +70,11 @@ class Told(msgspec.Struct, frozen=True):
 class Comms:
     """See the module. ``links``: link -> its conversations; ``outputs``: device -> what it is commanded."""
 
-    __slots__ = ("_devices", "_link_of", "_links", "_network", "_outputs", "_talks", "_told")
+    __slots__ = ("_devices", "_link_of", "_links", "_lost", "_network", "_outputs", "_talks", "_told")
 
     def __init__(self, links: Mapping[str, Sequence[Talk]], outputs: Mapping[str, Sequence[Output]], told: Told) -> None:
         self._told = told
+        self._lost = {(of, where): row for row, of, where, cause in told.about if cause == "lost"}      # causes that somebody is told of
         self._talks = {name: tuple(talks) for name, talks in links.items()}
         self._outputs = {name: tuple(items) for name, items in outputs.items()}
         self._link_of = {talk.device: name for name, talks in links.items() for talk in talks}
@@ -80,20 +82,27 @@ class Comms:
         self._links: dict[str, dict[str, str]] = {}
         self._devices: dict[str, dict[str, str]] = {}
 
-    def judge(self, truths: list[bool | None], suppressed: list[bool | None]) -> None:
-        """Put into the alarms' conditions and suppressions what hangs on communication, as it stands now."""
+    def judge(self, truths: list[bool | None], suppressed: list[bool | None], states: Sequence[str]) -> None:
+        """Put into the alarms' conditions and suppressions what hangs on communication, as it stands now.
+
+        ``states``: of the alarms. An alarm is kept back only while another one tells of its cause, and only before it sounds: what
+        somebody was told stays until he has seen it.
+        """
         self.look()
         for row, of, where, cause in self._told.about:
             truths[row] = self.stands(of, where, cause)
         for row, device in self._told.bad:
-            suppressed[row] = suppressed[row] or self.silent(device)
+            if not suppressed[row] and states[row] in ("NORM", "DSUPR"):
+                told = self._told_by(device)
+                suppressed[row] = told is not None and states[told] not in _NOT_HEARD
 
     def look(self) -> None:
         """Take in how everything stands now."""
-        dark = len(self._talks) > 1 and all(talk.state == "lost" for talks in self._talks.values() for talk in talks)
+        every = [talk for talks in self._talks.values() for talk in talks]
+        dark = ("network", NETWORK) in self._lost and len(self._talks) > 1 and all(talk.state == "lost" for talk in every)
         self._network = {"lost": f"no answer on any of {len(self._talks)} links"} if dark else {}
         for name, talks in self._talks.items():
-            down = len(talks) > 1 and all(talk.state == "lost" for talk in talks)
+            down = ("link", name) in self._lost and len(talks) > 1 and all(talk.state == "lost" for talk in talks)
             self._links[name] = {"lost": next(talk.health.last_error for talk in talks)} if down and not dark else _of_link(talks)
             for talk in talks:
                 self._devices[talk.device] = {} if down or dark else self._of_device(talk)
@@ -116,9 +125,10 @@ class Comms:
         about = next(((of, where, cause) for k, of, where, cause in self._told.about if k == row), None)
         return "" if about is None else self._of(*about[:2]).get(about[2], "")
 
-    def silent(self, device: str) -> bool:
-        """Whether a device is lost, by itself or with its link."""
-        return bool(self._network) or self.stands("device", device, "lost") or self.stands("link", self._link_of.get(device, ""), "lost")
+    def _told_by(self, device: str) -> int | None:
+        """The row that tells that a device is lost: by itself, with its link, with everything; None while it is not, or nobody is told."""
+        ways = (("network", NETWORK), ("link", self._link_of.get(device, "")), ("device", device))
+        return next((self._lost[way] for way in ways if way in self._lost and self.stands(*way, "lost")), None)
 
     def _of(self, of: str, where: str) -> dict[str, str]:
         return self._network if of == "network" else (self._links if of == "link" else self._devices).get(where, {})

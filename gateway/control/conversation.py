@@ -121,6 +121,8 @@ class Conversation:
         self.quiet = True
         if self._flight is not None:
             return self._another(now)
+        if self._beside and (self._to_prove or self.urgent):
+            return None                         # they go alone: when what is in flight besides was answered
         if self._to_prove:
             return self._prove(now)
         if self.writing.waiting or self.writing.active is not None:
@@ -130,13 +132,13 @@ class Conversation:
         if now > self._token_until:
             self.polling.clear()
             return None
-        if self._beats and self._heart is not None and now >= self._heart.at and self.state != "lost":
+        if self._beats and self._heart is not None and now >= self._heart.at and self.state != "lost" and not self._beside:
             self._beats = False
             self._heart.at = now + self._heart.every
             if self._heart.next() is not None:
                 return self._send(self._heart, self._heart.request, now)
         queue = self.polling.queue
-        if not queue:
+        if not queue or id(queue[0].request) in self._beside:
             return None
         poll = queue.popleft()
         poll.queued = False
@@ -245,6 +247,12 @@ class Conversation:
         if self._heart is not None:
             self._heart.stop()
 
+    def resumed(self) -> None:
+        """The link that we had closed for a while is there again: who answers on it now is proved anew, what is known stays."""
+        self.quiet = False
+        self._to_prove, self._may_prove = len(self._proofs), True
+        self.writing.words.clear()
+
     # ---------------------------------------------------------------------------------------------------- identity
     def _prove(self, now: int) -> Read | None:
         """The proof, once per token: a device that does not answer it is asked no faster than it is scanned."""
@@ -287,6 +295,8 @@ class Conversation:
             return self._settle(flight, now.mono, "rejected", detail or "refused by the link")
         self._settle(flight, now.mono, "unverified", what)
         if failure == "timeout":
+            if type(flight) is Poll:
+                flight.unheard()
             self.health.timeouts += 1
             self._silent += 1
             if self._silent >= TIMEOUTS_LOST:
@@ -308,6 +318,8 @@ class Conversation:
             self._alive()
         if type(flight) is Poll:
             if code in (2, 3) and not flight.divided and self.polling.divide(flight, now.mono):
+                read = {address for poll in self.polling.polls for _, address in poll.words}
+                self.writing.words = {address: word for address, word in self.writing.words.items() if address in read}
                 return self._report("divided", f"{detail}: asked for in parts")
             flight.refuse(self.image, code, now.mono)
             if code in (1, 2, 3):
@@ -321,6 +333,8 @@ class Conversation:
     def _settle(self, flight: _Flight, now: int, result: str, detail: str) -> None:
         if type(flight) is Command:
             self.writing.settle(now, result, detail)
+            if result == "unverified" and flight.target.known is not None:
+                self.polling.hurry(flight.target.known)
             if self._heart is not None:
                 self._heart.saw(flight, result, now)
         elif type(flight) is Heartbeat and result != "accepted":
@@ -336,6 +350,7 @@ class Conversation:
     def _lose(self, now: int, why: str) -> None:
         self._spoil(BAD_NO_COMMUNICATION)
         self.polling.clear()
+        self.writing.words.clear()
         if self.writing.active is not None:
             self.writing.settle(now, "unverified", why)
         self._to_prove = len(self._proofs)

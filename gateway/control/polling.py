@@ -157,6 +157,10 @@ class Poll:
         else:
             image.spoil(self.tags, BAD_DEVICE_FAILURE if code in (4, 8) else BAD_COMMUNICATION_ERROR)
 
+    def unheard(self) -> None:
+        """It was not answered: status words that it posts for other blocks are not known any more."""
+        self._forget()
+
     def spoil(self, image: Image, quality: int) -> None:
         """Make the block's tags Bad at once and forget its status words."""
         self._forget()
@@ -298,6 +302,10 @@ class Polling:
         if self.polls and not self.queue:
             self.polls[0].queued = True
             self.queue.append(self.polls[0])
+
+    def hurry(self, address: int) -> None:
+        """Read next what holds this register, of which a write is made."""
+        self._at_once([poll for poll in self.polls if any(address == word for _, word in poll.words)])
 
     def clear(self) -> None:
         """Forget what is queued."""

@@ -7,7 +7,7 @@ from devices.identification import BASIC, FUNCTION, NAMES, objects_of
 from devices.modbus import plan
 from devices.profile import Point, Profile
 from gateway.control.image import SECOND
-from gateway.control.writing import Command, write_function
+from gateway.control.writing import WRITE_AND_READ, Command, back_of, write_function
 
 
 class Proof:
@@ -16,7 +16,8 @@ class Proof:
     __slots__ = ("_decoder", "_mask", "_point", "_raw", "request")
 
     def __init__(self, profile: Profile, unit: int, point: Point, raw: int) -> None:
-        self._point, self._raw, self._mask = point, raw, profile.identity_mask
+        whole = profile.identity_mask == 0xFFFFFFFF         # as it is when nothing was said: then every bit counts
+        self._point, self._raw, self._mask = point, raw, -1 if whole else profile.identity_mask
         block, = plan(profile, (point,))
         self.request = Read(unit, block.function, block.address, block.count)
         self._decoder = block.compile()
@@ -25,7 +26,7 @@ class Proof:
         """What proves it to be another device; empty for the right one. Raises ValueError for a payload of the wrong length."""
         values, _ = self._decoder.decode(payload)
         found = round((values[0] - self._point.offset) / self._point.scale)
-        return "" if found & self._mask == self._raw else f"{self._point.name} is {found}, expected {self._raw}"
+        return "" if (found ^ self._raw) & self._mask == 0 else f"{self._point.name} is {found}, expected {self._raw}"
 
 
 class Introduction:
@@ -48,20 +49,23 @@ class Introduction:
 class Heartbeat:
     """The write that keeps a device's watchdog from running out. ``every``: a third of the timeout, ns."""
 
-    __slots__ = ("_count", "_function", "_pattern", "_point", "_unit", "at", "every", "request")
+    __slots__ = ("_back", "_count", "_function", "_pattern", "_point", "_unit", "at", "every", "request")
 
     def __init__(self, profile: Profile, unit: int, timeout_s: float, point: Point | None, pattern: str) -> None:
         self.every = int(timeout_s * SECOND / 3)
         self.at = 0
         self.request: Write | None = None
         self._pattern, self._unit, self._count, self._point = pattern, unit, 0, point
+        if point is not None and pattern != "same" and point.bit is not None:
+            raise ValueError(f"{point.name} is a bit of a register; a heartbeat has a register or a coil of its own")
         self._function = write_function(point, profile.limits) if point and pattern != "same" else 0
+        self._back = back_of(profile, point) if point and self._function == WRITE_AND_READ else (0, 0)
 
     def next(self) -> Write | None:
         """The frame to send: the last accepted command again, or the next toggle or count; None when there is nothing to repeat."""
         if self._pattern != "same" and self._point is not None:
             self._count = self._count ^ 1 if self._pattern == "toggle" else (self._count + 1) & 0x7FFF
-            self.request = Write(self._unit, self._function, self._point.address, (self._count,))
+            self.request = Write(self._unit, self._function, self._point.address, (self._count,), self._back)
         return self.request
 
     def saw(self, command: Command, result: str, now: int) -> None:

@@ -92,7 +92,7 @@ class Scan:
             self._alarm_tick = now.mono // parts.alarm_period_ns         # not before the first full image: nobody learns from that
             m = len(parts.alarms.items)
             conditions, suppressed = truths[n:n + m], truths[n + m:]
-            parts.comms.judge(conditions, suppressed)
+            parts.comms.judge(conditions, suppressed, [item.state for item in parts.alarms.items])
             entries += parts.alarms.update(conditions, suppressed, now)
         parts.outputs.arbitrate(image, now, *self._forced(), armed)
         if parts.outputs.failures:

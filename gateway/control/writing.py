@@ -123,10 +123,13 @@ class Writing:
             return
         command.sent += result == "accepted"
         point = command.target.point
-        if result == "accepted" and command.target.merge and command.request is not None:
-            self.words[point.address] = command.request.values[0]
-        if command.target.token is not None:
-            self.words.pop(command.target.token, None)      # the next one is made of what the device then shows
+        if result == "accepted" and command.request is not None:
+            if command.target.merge:
+                self.words[point.address] = command.request.values[0]
+            elif command.target.token is not None:
+                self.words[command.target.token] = command.request.values[-1]
+        elif command.target.known is not None:
+            self.words.pop(command.target.known, None)      # what the device holds now must be read before anything is made of it
         if result == "accepted" and command.sent < len(command.words):
             return
         self.active = None
@@ -213,7 +216,7 @@ def _target(profile: Profile, binding: Binding, readable: frozenset[int]) -> Tar
     gain, offset = binding.line()
     function = write_function(point, profile.limits)
     merge = point.table is Table.HOLDING and point.bit is not None and function != MASK
-    back = _back(profile, point) if function == WRITE_AND_READ else (0, 0)
+    back = back_of(profile, point) if function == WRITE_AND_READ else (0, 0)
     token = None if point.token is None else profile.point(point.token).address
     known = token if token is not None else point.address if merge and point.address in readable else None
     return Target(point=point, gain=gain, offset=offset, function=function, merge=merge, known=known, token=token, back=back)
@@ -223,7 +226,7 @@ def _packed(words: Sequence[int]) -> bytes:
     return b"".join(word.to_bytes(2, "big") for word in words)
 
 
-def _back(profile: Profile, point: Point) -> tuple[int, int]:
+def back_of(profile: Profile, point: Point) -> tuple[int, int]:
     """What is read in the request that writes a point: its feedback, itself or its token, the first that is a readable register."""
     shown = [point if name is None else profile.point(name) for name in (point.feedback, None, point.token)]
     shows = next((each for each in shown if each.table is Table.HOLDING and each.access is not Access.WRITE), point)

@@ -51,6 +51,7 @@ class Talker(Protocol):
     def absorb(self, reply: Reply, now: Now) -> None: ...
     def lost(self, now: Now, why: str) -> None: ...
     def connected(self, now: int) -> None: ...
+    def resumed(self) -> None: ...
 
 
 class Tally(msgspec.Struct):
@@ -203,8 +204,11 @@ class Calling(abc.ABC):
         self.tally.connects += 1
         self.tally.failures = 0
         now = self._clock().mono
-        for conversation in () if self._resting else self.conversations:
-            conversation.connected(now)
+        for conversation in self.conversations:
+            if self._resting:
+                conversation.resumed()
+            else:
+                conversation.connected(now)
         self._resting = False
         self._wanted.clear()
         if self._settle_s > 0:

@@ -42,8 +42,10 @@ class Judge:
             over = CAUSES if at - self._began_at >= 2 * JUDGED_S else CAUSES - self._found
             for cause in over:
                 self.standing.pop(cause, None)
+            if self._found or at - self._began_at < 2 * JUDGED_S:
+                self.garbled = self.strange = self.late = 0
+            self.asked = 0                      # after a long stretch without trouble what was counted is new
             self._began_at, self._found = at, set()
-            self.asked = self.garbled = self.strange = self.late = 0
         news: list[tuple[str, str]] = []
         if self.garbled >= FEW and self.garbled > NOISY * self.asked:
             news.append(("noisy_bus", f"{self.garbled} garbled answers to {self.asked} requests"))

@@ -48,6 +48,8 @@ def _point(point: Point) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield "kind", f"a {point.table} carries {'a bit' if bit_table else 'registers'}, not {point.kind}", ("bit",) if bit_table else ()
     if point.bit is not None and bit_table:
         yield "bit", f"a {point.table} is a bit already", ()
+    if point.bit is not None and point.kind is not Kind.BIT:
+        yield "bit", f"a {point.kind} has no bits; a bit or field of a register is of kind bit", ()
     if point.bits > 1 and (point.bit is None or point.bit + point.bits > 16):
         yield "bits", f"{point.bits} bits from {'no bit' if point.bit is None else f'bit {point.bit}'} on are no part of a register", ()
     if point.scaled is not None and (point.kind in (Kind.BIT, Kind.ASCII) or point.access is not Access.READ):
@@ -58,6 +60,13 @@ def _point(point: Point) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         yield "scale", "0 makes every value the same", ()
     if point.low is not None and point.high is not None and point.low >= point.high:
         yield "low", f"{point.low:g}..{point.high:g} is inverted", ()
+    if point.counting is not None and point.scaled is not None:
+        yield "counting", "a value that a register scales cannot be followed as a counter", ()
+    if point.token is not None and point.sequences:
+        yield "token", "a sequence of words has no token", ()
+    for key, fail, limit, beyond in (("fail_low", point.fail_low, point.low, 1), ("fail_high", point.fail_high, point.high, -1)):
+        if fail is not None and limit is not None and (fail - limit) * beyond > 0:
+            yield key, f"{fail:g} lies inside the range that ends at {limit:g}", ()
     if point.counting is not None and point.kind not in INTEGER_RANGES:
         yield "counting", f"a {point.kind} does not count; whole numbers do", ()
     if point.access is not Access.READ and point.table in (Table.DISCRETE, Table.INPUT):
@@ -114,8 +123,17 @@ def references(draft: Draft) -> Iterator[Fault]:
                 yield draft.unknown((*here, "watchdog"), point_name, known, "point")
             elif known[point_name].access is Access.READ:
                 yield draft.fault((*here, "watchdog"), f"{point_name} is only read; a comm-loss action belongs to a written point")
+        if dog is not None and dog.point in known and dog.pattern != "same" and known[dog.point].bit is not None:
+            says = f"{dog.point} is a bit of a register; a heartbeat has a register or a coil of its own"
+            yield draft.fault((*here, "watchdog", "point"), says)
         if profile.identity is not None and profile.identity[0] not in known:
             yield draft.unknown((*here, "identity", "point"), profile.identity[0], known, "point")
+        elif profile.identity is not None and (known[profile.identity[0]].kind not in INTEGER_RANGES or known[profile.identity[0]].scaled):
+            says = f"{profile.identity[0]} is no plain whole number; only such a one proves a device"
+            yield draft.fault((*here, "identity", "point"), says)
+        for number, text in profile.identification.items():
+            if not text:
+                yield draft.fault((*here, "identification", str(number)), "an empty text proves nothing")
 
 
 def readable(draft: Draft) -> Iterator[Fault]:

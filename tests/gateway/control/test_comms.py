@@ -32,16 +32,17 @@ BAD_A, BAD_C = len(ROWS), len(ROWS) + 1
 class Plant:
     """Two devices behind a gateway, one alone; two alarms that only say that a value is Bad."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: tuple[tuple[str, str, str], ...] = ROWS) -> None:
+        self.states = ["NORM"] * (len(ROWS) + 2)
         self.a, self.b, self.c, self.valve = Talk("A"), Talk("B"), Talk("C"), output("XV")
-        told = Told(tuple((k, *row) for k, row in enumerate(ROWS)), ((BAD_A, "A"), (BAD_C, "C")))
+        told = Told(tuple((k, *row) for k, row in enumerate(ROWS) if row in rows), ((BAD_A, "A"), (BAD_C, "C")))
         self.comms = Comms({"GW": [self.a, self.b], "ALONE": [self.c]}, {"A": [self.valve]}, told)
 
     def told(self) -> tuple[list[str], list[int]]:
         """The causes that stand and the alarms that are kept back."""
         truths: list[bool | None] = [None] * (len(ROWS) + 2)
         suppressed: list[bool | None] = [False] * (len(ROWS) + 2)
-        self.comms.judge(truths, suppressed)
+        self.comms.judge(truths, suppressed, self.states)
         assert truths[BAD_A:] == [None, None]
         stand = [f"{where}.{cause}" for k, (_, where, cause) in enumerate(ROWS) if truths[k]]
         return stand, [k for k, hide in enumerate(suppressed) if hide]
@@ -86,6 +87,34 @@ def test_what_the_link_noted_is_told_of_the_link_whoever_it_was_noted_with():
     assert plant.told() == (["GW.noisy_bus"], [])
     plant.a.state = "lost"
     assert plant.told() == (["GW.noisy_bus", "A.lost"], [BAD_A])
+
+
+@pytest.mark.parametrize("kept", [(), ("network",), ("link",), ("device",), ("network", "device"), ("link", "device")])
+def test_a_cause_that_nobody_is_told_of_hides_nothing(kept: tuple[str, ...]):
+    plant = Plant(tuple(row for row in ROWS if row[0] in kept))
+    plant.a.state = plant.b.state = "lost"
+    causes, hidden = plant.told()
+    assert (BAD_A in hidden) == ("link" in kept or "device" in kept)
+    assert ("A.lost" in causes) == (kept in (("device",), ("network", "device")))
+    plant.c.state = "lost"
+    causes, hidden = plant.told()
+    assert bool(causes) == bool(kept)
+    assert (BAD_C in hidden) == ("network" in kept or "device" in kept)
+
+
+@pytest.mark.parametrize("state", ["SHLVD", "OOSRV", "DSUPR"])
+def test_an_alarm_that_nobody_hears_hides_nothing(state: str):
+    plant = Plant()
+    plant.c.state = "lost"
+    plant.states[4] = state
+    assert plant.told() == (["C.lost"], [])
+
+
+@pytest.mark.parametrize("state", ["UNACK", "ACKED", "RTNUN", "LATCHED"])
+def test_an_alarm_that_sounds_already_stays_until_somebody_has_seen_it(state: str):
+    plant = Plant()
+    plant.c.state, plant.states[BAD_C] = "lost", state
+    assert plant.told() == (["C.lost"], [])
 
 
 def test_when_nothing_answers_at_all_that_is_the_one_cause():

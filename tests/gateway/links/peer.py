@@ -102,10 +102,10 @@ class Peer:
 class Listening(Conversation):
     """A conversation that also tells a test when its link comes and goes."""
 
-    def __init__(self, unit: int, *, read_only: bool = False) -> None:
+    def __init__(self, unit: int, *, read_only: bool = False, profile: Profile = PROFILE) -> None:
         image = Image(["level", "count", "setpoint", "rate", "valve"], [5 * SECOND] * 5)
         bound = [Binding(point=point.name, tag=k) for k, point in enumerate(PROFILE.points)]
-        super().__init__(f"D-{unit}", PROFILE, image, bound, unit=unit, read_only=read_only)
+        super().__init__(f"D-{unit}", profile, image, bound, unit=unit, read_only=read_only)
         self.came, self.went = asyncio.Event(), asyncio.Event()
 
     def connected(self, now: int) -> None:
@@ -204,6 +204,6 @@ class Rig:
         assert [device.image.value[LEVEL] for device in self.devices] == [value] * len(self.devices)
 
 
-def bank_of(unit: int) -> Bank:
+def bank_of(unit: int, profile: Profile = PROFILE) -> Bank:
     """A bank of the same profile."""
-    return Bank(PROFILE, unit)
+    return Bank(profile, unit)

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from msgspec.structs import replace
 
-from devices.exchange import Read, Write
+from devices.exchange import Read, Reply, Write
 from devices.instruments import PROFILES
-from devices.profile import Access, Kind, Limits, Point, Profile, Table, Verified
+from devices.profile import Access, Kind, Limits, Point, Profile, Table, Verified, Watchdog
 from devices.quality import is_bad, is_good
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.image import SECOND, Image, Now
@@ -284,3 +284,106 @@ def test_without_the_functions_bits_are_merged_and_registers_written_as_before()
     while (asked := device.due(SECOND)) is not None:
         device.absorb(bank.answer(asked, SECOND), Now(SECOND, SECOND))
     assert (bank.get("fan"), bank.get("stage")) == (1.0, 6.0)
+
+
+# -------------------------------------------------------------------------------- what a write is made of must be known to be so
+PLAIN = replace(PROFILE, limits=replace(PROFILE.limits, write_functions=(5, 6, 16)),
+                points=tuple(point for point in PROFILE.points if point.name not in ("start", "start_no", "started")))
+
+
+class Talk:
+    """A conversation whose answers are given by hand."""
+
+    def __init__(self, profile: Profile, depth: int = 1) -> None:
+        self.bank, self.at = Bank(profile), SECOND
+        names = [name for name in NAMES if any(point.name == name for point in profile.points)]
+        self.image = Image(names, [5 * SECOND] * len(names))
+        self.device = Conversation("IO", profile, self.image, [Binding(point=name, tag=k) for k, name in enumerate(names)], depth=depth)
+        self.tag = {name: k for k, name in enumerate(names)}
+
+    def scan(self) -> None:
+        self.at += SECOND
+        self.device.beat(self.at)
+        self.answer()
+
+    def answer(self) -> None:
+        while (asked := self.device.due(self.at)) is not None:
+            self.device.absorb(self.bank.answer(asked, self.at), Now(self.at, self.at))
+
+    def write(self, name: str, value: float) -> None:
+        self.device.write(self.tag[name], value, self.at, self.at + 5 * SECOND)
+
+    def unanswered(self) -> Write:
+        """The next request acts and its answer is lost."""
+        asked = self.device.due(self.at)
+        assert isinstance(asked, Write)
+        self.bank.answer(asked, self.at)
+        self.device.absorb(Reply(asked, failure="timeout"), Now(self.at, self.at))
+        return asked
+
+
+def test_after_a_bit_write_without_an_answer_the_register_is_read_before_another_bit_is_written():
+    talk = Talk(PLAIN)
+    talk.bank.put_raw("fan", 1)
+    talk.scan()
+    talk.write("fan", 0)
+    assert talk.unanswered().values == (0,)
+    talk.write("stage", 6)                      # made of what was known before, it would start the fan again
+    talk.answer()
+    talk.scan()
+    talk.answer()
+    assert (talk.bank.get("fan"), talk.bank.get("stage")) == (0.0, 6.0)
+
+
+def test_of_a_device_that_was_lost_nothing_is_known_until_it_is_read_again():
+    talk = Talk(PLAIN)
+    talk.bank.put_raw("fan", 1)
+    talk.scan()
+    talk.device.lost(Now(talk.at, talk.at), "gone")
+    talk.bank.put_raw("fan", 0)                 # it started anew meanwhile
+    talk.device.connected(talk.at)
+    talk.write("stage", 6)
+    talk.answer()
+    talk.scan()
+    assert (talk.bank.get("fan"), talk.bank.get("stage")) == (0.0, 6.0)
+
+
+def test_a_command_after_a_command_needs_no_reading_in_between():
+    talk = Talk(PROFILE)
+    talk.scan()
+    talk.write("start", 3)
+    talk.answer()
+    talk.write("start", 0)                      # a trip, before the token was read again
+    talk.answer()
+    assert (talk.bank.raw("start"), talk.bank.raw("start_no")) == (0, 2)
+    assert [outcome.result for outcome in talk.device.outcomes] == ["accepted", "accepted"]
+
+
+def test_after_an_unanswered_command_its_token_is_read_at_once():
+    talk = Talk(PROFILE)
+    talk.scan()
+    talk.write("start", 3)
+    talk.unanswered()
+    talk.write("start", 0)
+    talk.answer()
+    assert (talk.bank.raw("start"), talk.bank.raw("start_no")) == (0, 2)
+
+
+def test_a_write_waits_until_the_reads_in_flight_beside_each_other_are_answered():
+    talk = Talk(PLAIN, depth=4)
+    talk.at += SECOND
+    talk.device.beat(talk.at)
+    reads = [asked for _ in range(4) if (asked := talk.device.due(talk.at)) is not None]
+    assert len(reads) > 2
+    talk.write("speed", 5)
+    talk.device.absorb(talk.bank.answer(reads[0], talk.at), Now(talk.at, talk.at))
+    assert talk.device.due(talk.at) is None, "the others are still out"
+    for asked in reads[1:]:
+        talk.device.absorb(talk.bank.answer(asked, talk.at), Now(talk.at, talk.at))
+    assert isinstance(talk.device.due(talk.at), Write)
+
+
+def test_a_heartbeat_on_a_bit_of_a_register_is_refused():
+    dog = Watchdog(timeout_s=3.0, fed_by="write", point="fan", pattern="toggle")
+    with pytest.raises(ValueError, match="fan is a bit of a register"):
+        Talk(replace(PROFILE, watchdog=dog))

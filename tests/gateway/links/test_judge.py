@@ -48,3 +48,10 @@ def test_after_a_long_silence_nothing_of_before_stands_and_what_others_noted_sta
     j.standing["expiring"] = "in 3 days"
     j.look(1.0 + 5 * JUDGED_S)
     assert set(j.standing) == {"expiring"}
+
+
+def test_what_comes_after_a_long_clean_stretch_counts():
+    j = judge()
+    j.look(1000.0)
+    j.strange = 6
+    assert [event for event, _ in j.look(1000.0 + 3 * JUDGED_S)] == ["second_master"]

@@ -15,7 +15,7 @@ from asyncua.common.utils import ServiceError
 from asyncua.ua.status_codes import StatusCodes
 
 from devices.opcua import BAD_NODE_ID_UNKNOWN, BAD_TYPE_MISMATCH, BAD_USER_ACCESS_DENIED
-from devices.quality import BAD_OUT_OF_RANGE, GOOD, is_bad, is_good, is_uncertain
+from devices.quality import BAD_OUT_OF_RANGE, BAD_SENSOR_FAILURE, GOOD, UNCERTAIN, is_bad, is_good, is_uncertain
 from gateway.control.chain import OutputChanged, WriteFailed
 from gateway.control.demand import OutputRow, Outputs
 from gateway.control.image import SECOND
@@ -24,6 +24,7 @@ from tests.gateway.links.wired_opcua import QC_FAIL, STATE, STREAM, WiredOpcUa, 
 BACK_S = 6.0
 BULK_S = 5.0
 FIND_S = 30.0
+ND = 0                          # where the point stands in a wire with points of its own
 TOLD_S = 1.0            # a publishing interval
 
 
@@ -282,6 +283,23 @@ def test_events_go_on_after_a_subscription_was_made_again():
         return wired.talk.of("event")
 
     assert live(scenario) == ["severity 900, ICP: lamp failed"]
+
+
+@pytest.mark.fault("U15")
+def test_a_good_status_that_nobody_defined_and_a_number_that_is_no_measurement_are_not_good():
+    async def scenario(wired: WiredOpcUa) -> list[int]:
+        await wired.show("nd", 1.0)
+        await settled(wired)
+        found = []
+        for value, status in ((2.0, 0x02B50000), (3.0, 0x00960000), (4.677e-306, 0), (4.0, 0)):
+            told = wired.talk.told
+            await wired.show("nd", value, status)
+            await wired.talk.turned(lambda told=told: wired.talk.told > told, TOLD_S + 0.1)
+            found.append(wired.talk.image.quality[ND])
+        return found
+
+    points = ("nd", "state", "stream", "qc_fail")
+    assert live(scenario, points=points) == [UNCERTAIN, 0x00960000, BAD_SENSOR_FAILURE, GOOD]
 
 
 @pytest.mark.fault("U08")

@@ -11,7 +11,9 @@ import itertools
 import random
 
 import pytest
+from msgspec.structs import replace
 
+from devices.profile import Point, Table
 from devices.quality import (
     BAD_COMMUNICATION_ERROR,
     BAD_CONFIGURATION_ERROR,
@@ -24,7 +26,7 @@ from devices.quality import (
 from gateway.control.image import SECOND
 from gateway.links.calling import BACKOFF_S, CONNECT_S, TRIES_BEFORE_LOST
 from simulators.wire import Network, run
-from tests.gateway.links.peer import COUNT, RATE, VALVE
+from tests.gateway.links.peer import COUNT, PROFILE, RATE, VALVE
 from tests.gateway.links.wired import BAD_AT_ONCE_S, PORT, SCAN_S, TIMEOUT_S, Tap, Watched, Wired, live, reframed, refusing
 
 BACK_S = 5.0            # device back to Good
@@ -582,6 +584,23 @@ def test_a_device_that_is_gone_between_two_calls_is_bad_at_the_third_try_and_goo
     assert bad_s <= 2.0
     assert events == ["lost"]
     assert good_s <= BACK_S
+
+
+@pytest.mark.fault("D10")
+def test_who_answers_after_a_rest_is_proved_anew():
+    """The address is another device's when it is called again: it gets no write and none of its values is believed."""
+    async def scenario(wired: Wired) -> tuple[list[str], bool, int]:
+        wired.bank.put_raw("id", 77)
+        await wired.good()
+        await wired.net.lapse(3.5 - wired.seconds() % 1)
+        wired.bank.put_raw("id", 99)
+        written = wired.bank.written
+        wired.write(RATE, 12.5)
+        await wired.net.lapse(5)
+        return wired.device.results, is_bad(wired.device.quality), wired.bank.written - written
+
+    named = replace(PROFILE, points=(*PROFILE.points, Point("id", Table.HOLDING, 20)), identity=("id", 77))
+    assert live(scenario, keep=False, profile=named) == (["rejected"], True, 0)
 
 
 def test_a_link_at_rest_is_drained_when_its_device_was_asked():

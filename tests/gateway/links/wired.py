@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from devices.exchange import Reply
+from devices.profile import Profile
 from devices.quality import is_good
 from gateway.control.image import SECOND, Now
 from gateway.links.modbus import ModbusLink
@@ -17,7 +18,7 @@ from gateway.links.ways import Socket
 from gateway.ticker import Clock
 from simulators.serve_modbus import ModbusServers
 from simulators.wire import Network, run
-from tests.gateway.links.peer import COUNT, LEVEL, Listening, bank_of
+from tests.gateway.links.peer import COUNT, LEVEL, PROFILE, Listening, bank_of
 from tests.gateway.links.running import Running
 
 PORT = 15011
@@ -30,8 +31,8 @@ Tap = Callable[[bytes], bytes]
 class Watched(Listening):
     """A conversation whose every step is looked at: ``turned`` waits for a quality, no Good value may be a wrong one."""
 
-    def __init__(self, unit: int, seconds: Callable[[], float]) -> None:
-        super().__init__(unit)
+    def __init__(self, unit: int, seconds: Callable[[], float], profile: Profile = PROFILE) -> None:
+        super().__init__(unit, profile=profile)
         self.seconds = seconds
         self.checks = 0
         self._moved = asyncio.Event()
@@ -70,14 +71,15 @@ class Wired:
     """``units`` behind one link, scanned each second on the second. ``asked``: (second, frame) of every request that left."""
 
     def __init__(self, net: Network, *, units: int = 1, port: int = PORT, timeout_s: float = TIMEOUT_S, window: int = 1,
-                 serve: bool = True, seed: int = 1, settle_s: float = 0.0, keep: bool = True) -> None:
+                 serve: bool = True, seed: int = 1, settle_s: float = 0.0, keep: bool = True,
+                 profile: Profile = PROFILE) -> None:
         self.net, self.port, self.serve = net, port, serve
         self.cable = net.cable(port)
         self.cable.to_server.tap = self._note
         self.asked: list[tuple[float, bytes]] = []
-        self.banks = {unit: bank_of(unit) for unit in range(1, units + 1)}
+        self.banks = {unit: bank_of(unit, profile) for unit in range(1, units + 1)}
         self.servers = ModbusServers({port: self.banks}, lambda: self.clock.now().mono)     # type: ignore[arg-type]
-        self.devices = [Watched(unit, self.seconds) for unit in self.banks]
+        self.devices = [Watched(unit, self.seconds, profile) for unit in self.banks]
         for device in self.devices:
             device.settle_s, device.keep = settle_s, keep
         self.device, self.bank = self.devices[0], self.banks[1]
