@@ -37,6 +37,7 @@ from gateway.control.watch import Watch
 
 REFUSED_RETRY_NS = 60 * SECOND
 """A block the device does not know (exceptions 1 to 3) is asked for again this much later."""
+UNHEARD = 2                     # answers of a block missed in a row, from which on its status words are not known
 BUSY_SCANS = 3
 """So many busy answers in a row keep the last value as Uncertain; the next one makes it Bad."""
 
@@ -69,8 +70,8 @@ class Poll:
     """One block of registers read at one period, and the tags that live in it."""
 
     __slots__ = (
-        "_busy", "_decode", "_following", "_forget", "_limits", "_lines", "_row", "_said", "_same", "_shown", "block", "divided", "news",
-        "not_before", "queued", "refused", "request", "tags", "words",
+        "_busy", "_decode", "_following", "_forget", "_limits", "_lines", "_row", "_said", "_same", "_shown", "_unheard", "block",
+        "divided", "news", "not_before", "queued", "refused", "request", "tags", "words",
     )  # fmt: skip
 
     def __init__(
@@ -101,7 +102,7 @@ class Poll:
         self.not_before = 0
         self.divided = False                # it is asked for in parts now
         self.refused = False                # the device knows no such block
-        self._busy = 0
+        self._busy = self._unheard = 0
 
     def fill(self, image: Image, payload: bytes, asked: int, seen: Now) -> None:
         """Put the block's values and qualities into the image. Raises ValueError for a payload of the wrong length."""
@@ -118,7 +119,8 @@ class Poll:
             self._scatter(image, asked, seen)
         if self._following is not None:
             self.news = self._following.after(image, *said, seen.mono)
-        self._busy, self.refused = 0, False
+        self._busy = self._unheard = 0
+        self.refused = False
 
     def _scatter(self, image: Image, asked: int, seen: Now) -> None:
         value, quality, mono, utc = image.value, image.quality, seen.mono, seen.utc
@@ -158,8 +160,10 @@ class Poll:
             image.spoil(self.tags, BAD_DEVICE_FAILURE if code in (4, 8) else BAD_COMMUNICATION_ERROR)
 
     def unheard(self) -> None:
-        """It was not answered: status words that it posts for other blocks are not known any more."""
-        self._forget()
+        """It was not answered. One late answer is no loss; at the second in a row what it posts for other blocks is not known any more."""
+        self._unheard += 1
+        if self._unheard >= UNHEARD:
+            self._forget()
 
     def spoil(self, image: Image, quality: int) -> None:
         """Make the block's tags Bad at once and forget its status words."""

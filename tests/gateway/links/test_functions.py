@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from devices.exchange import Read, Reply, Write
 from devices.instruments import PROFILES
-from devices.profile import Access, Kind, Limits, Point, Profile, Table, Verified, Watchdog
-from devices.quality import is_bad, is_good
+from devices.profile import Access, Kind, Limits, Point, Profile, StatusRule, Table, Verified, Watchdog
+from devices.quality import BAD_DEVICE_FAILURE, is_bad, is_good
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.image import SECOND, Image, Now
 from gateway.links.bus_link import BusLink
@@ -387,3 +387,22 @@ def test_a_heartbeat_on_a_bit_of_a_register_is_refused():
     dog = Watchdog(timeout_s=3.0, fed_by="write", point="fan", pattern="toggle")
     with pytest.raises(ValueError, match="fan is a bit of a register"):
         Talk(replace(PROFILE, watchdog=dog))
+
+
+def test_a_status_word_that_is_not_answered_any_more_is_not_believed_for_ever():
+    rule = StatusRule(point="fault", quality=BAD_DEVICE_FAILURE)
+    points = (Point("level", Table.INPUT, 0, statuses=(rule,)), Point("fault", Table.INPUT, 500))
+    talk = Talk(replace(PROFILE, points=points))
+    talk.scan()
+    assert is_good(talk.image.quality[0])
+    for missed in (1, 2, 3):
+        talk.at += SECOND
+        talk.device.beat(talk.at)
+        while (asked := talk.device.due(talk.at)) is not None:
+            assert isinstance(asked, Read)
+            reply = Reply(asked, failure="timeout") if asked.address == 500 else talk.bank.answer(asked, talk.at)
+            talk.device.absorb(reply, Now(talk.at, talk.at))
+        assert is_good(talk.image.quality[0]) is (missed == 1)
+    talk.scan()
+    talk.scan()
+    assert is_good(talk.image.quality[0])
