@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from asyncua import ua
 from asyncua.client.ua_session import UaSession
+from asyncua.ua.ua_binary import struct_from_binary
 
 from devices.opcua import relative_path
 
@@ -71,8 +72,19 @@ class Services:
                 self.limits[name] = value
 
     async def read(self, nodes: Sequence[ua.NodeId], attribute: ua.AttributeIds = ua.AttributeIds.Value) -> list[ua.DataValue]:
-        """One attribute of many nodes."""
-        return await self._split(READ, nodes, lambda part: self.session.read_attributes(part, attribute))
+        """One attribute of many nodes. Raises Malformed for an answer whose results do not end where its bytes do."""
+        return await self._split(READ, nodes, lambda part: self._read(part, attribute))
+
+    async def _read(self, nodes: Sequence[ua.NodeId], attribute: ua.AttributeIds) -> list[ua.DataValue]:
+        """As ``UaSession.read_attributes``, which does not look whether bytes are left: then what was read was not what was sent."""
+        request = ua.ReadRequest()
+        request.Parameters.NodesToRead = [ua.ReadValueId(NodeId=node, AttributeId=attribute) for node in nodes]
+        data = await self.session._send_request(request)
+        response = struct_from_binary(ua.ReadResponse, data)
+        response.ResponseHeader.ServiceResult.check()
+        if len(data):
+            raise Malformed(f"{len(data)} bytes behind the results of a read")
+        return response.Results
 
     async def write(self, node: ua.NodeId, value: Any, kind: ua.VariantType) -> ua.StatusCode:
         """The value of one node: no status and no time with it, which many servers refuse."""
