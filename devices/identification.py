@@ -15,6 +15,11 @@ FUNCTION, MEI, BASIC = 43, 14, 1
 NAMES = ("vendor", "product code", "revision", "vendor URL", "product", "model", "application")
 
 
+def name_of(number: int) -> str:
+    """What an object is called."""
+    return NAMES[number] if number < len(NAMES) else f"object {number}"
+
+
 def objects_of(payload: bytes) -> dict[int, str]:
     """The texts by object number. ``payload``: number of objects, then number, length and bytes of each.
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from devices.codec import order_of
-from devices.identification import NAMES
+from devices.identification import name_of
 from devices.profile import Point, Profile
 from devices.quality import name as quality_name
 
@@ -90,7 +90,7 @@ def _facts(profile: Profile) -> list[str]:
     if profile.identity is not None:
         point, raw = profile.identity
         lines.append(f"identity      {point} = 0x{raw:X} under mask 0x{profile.identity_mask:X}")
-    lines += [f"identity      {NAMES[k] if k < len(NAMES) else f'object {k}'} of function 43/14 begins with {text!r}"
+    lines += [f"identity      {name_of(k)} of function 43/14 begins with {text!r}"
               for k, text in profile.identification.items()]
     lines += [*_watchdog(profile), *_statuses(profile)]
     lines += [f"quirk         {quirk}" for quirk in profile.quirks]

@@ -15,7 +15,7 @@ import msgspec
 
 from devices.codec import encode
 from devices.exchange import Read, Reply, Write
-from devices.identification import NAMES
+from devices.identification import name_of
 from devices.profile import Kind, Limits, Point, Profile, Table, Verified, WordOrder
 from devices.sighting import plausible, readings
 from gateway.commands.look import config_of
@@ -132,7 +132,7 @@ async def _identify(given: argparse.Namespace) -> int:
         print(f"{target} does not know function 43/14", file=sys.stderr)
         return 1
     for number, text in sorted(objects.items()):
-        print(f"{NAMES[number] if number < len(NAMES) else f'object {number}':14} {text}")
+        print(f"{name_of(number):14} {text}")
     return 0
 
 

@@ -21,6 +21,7 @@ from devices.sighting import fitting
 from gateway.commands.look import config_of
 from gateway.config.models import Link
 from gateway.control.proof import Introduction
+from gateway.control.proof import Proof as Identity
 from gateway.links.inquiry import Inquiry
 from gateway.links.opcua_inquiry import OpcUaInquiry
 from gateway.links.opcua_proof import Proven
@@ -170,8 +171,9 @@ async def _identity(device: Inquiry, unit: int, profile: Profile) -> dict[str, P
     assert profile.identity is not None
     name, raw = profile.identity
     point = profile.point(name)
-    reply = await device.ask(Read(unit, read_function(profile, point.table), point.address, point.width))
+    proof = Identity(profile, unit, point, raw)         # the plant's own judgement
+    reply = await device.ask(proof.request)
     number = int.from_bytes(reply.payload, "big") if reply.ok else -1
-    right = reply.ok and number & profile.identity_mask == raw
+    right = reply.ok and not proof.wrong(reply.payload)
     note = "" if right else f"wrong device: {number} is not {raw}" if reply.ok else f"{reply.failure or f'exception {reply.exception}'}"
     return {name: Proof(name, float(number), point.unit, "Good" if right else "Bad", note)}

@@ -216,13 +216,14 @@ class Polling:
         self.skipped = 0
         self._groups: list[_Group] = []
         read = [(source, binding) for binding in bindings if (source := _source(profile, binding.point)) is not None]
-        commands = [binding for binding in bindings if profile.point(binding.point).token is not None]
-        for period in sorted({binding.period_ns for binding in (*(binding for _, binding in read), *commands)}):
+        named = [(b.period_ns, profile.point(b.point).token) for b in bindings]
+        tokens = [(period, name) for period, name in named if name is not None]     # read to know the next one
+        for period in sorted({*(binding.period_ns for _, binding in read), *(each for each, _ in tokens)}):
             mine = [(source.name, binding) for source, binding in read if binding.period_ns == period]
             points = {source.name: source for source, binding in read if binding.period_ns == period}
             running = [p.counting.running for p in points.values() if p.counting is not None and p.counting.running is not None]
             self._memory.running.update(running)
-            points |= {name: profile.point(name) for name in (*running, *_tokens(profile, bindings, period))}
+            points |= {name: profile.point(name) for name in (*running, *(name for each, name in tokens if each == period))}
             self._groups.append(_Group(period, mine, self._planned(tuple(points.values()), mine)))
         self.due_at = 0                     # no block comes due before this tick
         self.polls = [poll for group in self._groups for poll in group.polls]
@@ -337,12 +338,6 @@ def register_words(profile: Profile) -> tuple[int, ...]:
     """Addresses of holding registers whose last word read is needed to write: of which single bits are written, and tokens."""
     bits = {p.address for p in profile.points if p.table is Table.HOLDING and p.bit is not None and p.access is not Access.READ}
     return tuple(sorted(bits | {profile.point(p.token).address for p in profile.points if p.token is not None}))
-
-
-def _tokens(profile: Profile, bindings: Sequence[Binding], period: int) -> list[str]:
-    """Tokens of the commands among these tags: they are read to know what the next one is."""
-    named = [profile.point(binding.point).token for binding in bindings if binding.period_ns == period]
-    return [name for name in named if name is not None]
 
 
 def _source(profile: Profile, name: str) -> Point | None:

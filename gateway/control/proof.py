@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from devices.exchange import Read, Write
-from devices.identification import BASIC, FUNCTION, NAMES, objects_of
+from devices.identification import BASIC, FUNCTION, name_of, objects_of
 from devices.modbus import plan
 from devices.profile import Point, Profile
 from gateway.control.image import SECOND
@@ -42,7 +42,7 @@ class Introduction:
         """As of a ``Proof``."""
         said = objects_of(payload)
         return ", ".join(
-            f"{NAMES[number] if number < len(NAMES) else f'object {number}'} is {said.get(number, '')!r}, expected {text!r}"
+            f"{name_of(number)} is {said.get(number, '')!r}, expected {text!r}"
             for number, text in self._wanted.items() if not said.get(number, "").startswith(text))
 
 

@@ -13,10 +13,11 @@ class Running:
     def __init__(self, *work: Coroutine[Any, Any, None]) -> None:
         self._tasks = [asyncio.create_task(each) for each in work]
 
-    async def end(self, stop: Callable[[], Awaitable[None]]) -> None:
-        """Cancel them, then stop the server they talked to."""
+    async def end(self, stop: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Cancel them, then stop the server they talked to, where it is the test's."""
         for task in self._tasks:
             task.cancel()
         ended = await asyncio.gather(*self._tasks, return_exceptions=True)
-        await stop()
+        if stop is not None:
+            await stop()
         assert [error for error in ended if isinstance(error, Exception)] == []

@@ -41,9 +41,7 @@ class Laboratory:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        async def nothing() -> None: ...
-
-        await self._running.end(nothing)
+        await self._running.end()
 
     async def _scan(self) -> None:
         while True:
