@@ -75,7 +75,7 @@ def proven(draft: Draft) -> Iterator[Fault]:
 
 def worked_at_a_panel(draft: Draft) -> Iterator[Fault]:
     """The local switch exists and is one."""
-    for name, tag, output in outputs(draft):
+    for name, _, output in outputs(draft):
         path = ("tags", name, "output", "local")
         if output.local is None:
             continue
