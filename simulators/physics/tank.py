@@ -46,9 +46,9 @@ class LeachTank:
 
     __slots__ = (
         "_idle_s", "_made", "acid_l_min", "acid_mol", "air_in_mol", "ambient_c", "area_m2", "base", "chemistry", "contents", "d50_um",
-        "dosed", "duct_nm3_h", "entered", "external_kj", "foam_m", "gas_out", "h2_nm3_h", "headspace", "headspace_mbar", "jacket", "lel_pct",
-        "nitrogen_mol", "njs_rpm", "p", "pump_rpm", "rpm", "spilt", "transfer_m3_h", "unit", "valves", "vapour_mol", "vent_hcl_mol",
-        "waiting_s", "water_l_min",
+        "dosed", "duct_nm3_h", "entered", "external_kj", "foam_m", "gas_out", "h2_nm3_h", "headspace", "headspace_mbar", "jacket",
+        "lel_pct", "nitrogen_mol", "njs_rpm", "p", "pump_rpm", "rpm", "spilt", "transfer_m3_h", "unit", "valves", "vapour_mol",
+        "vent_hcl_mol", "waiting_s", "water_l_min",
     )  # fmt: skip
 
     def __init__(self, unit: str, base: int, p: TankParameters, ambient_c: float) -> None:
