@@ -86,6 +86,7 @@ class _Builder:
             image=self.image,
             derived=[Derived(self.rows.derived(name, d)) for name, d in config.derived.items()],
             conditions=self.rows.conditions(),
+            alarm_conditions=self.rows.alarm_conditions(),
             interlocks=interlocks,
             alarms=alarms,
             loops=loops,

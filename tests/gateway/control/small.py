@@ -64,7 +64,8 @@ class Small:
         level = Row(name="level_high", unit="R-1", group="R-1", effects={XV: 0.0, TV: 0.0})
         self.parts = Parts(
             comms=Comms({}, {}, Told()),
-            image=self.image, derived=[Derived(DerivedRow(tag=FQ, kind="total", of=(FI,)))], conditions=compile_set(sources),
+            image=self.image, derived=[Derived(DerivedRow(tag=FQ, kind="total", of=(FI,)))], conditions=compile_set(sources[:1]),
+            alarm_conditions=compile_set(sources[1:]),
             interlocks=Interlocks([level], {XV: 0.0, TV: 0.0}, 8 * 3600 * SECOND),
             alarms=Alarms([AlarmRow(name="level_alarm", unit="R-1", priority="high")]),
             loops=self.loops, loop_order=["TIC", "JIC"], outputs=outputs, units={}, talks=[], trip_tags=[LI], figures=[],
