@@ -6,10 +6,14 @@ from typing import Any
 
 import msgspec
 
+from gateway.control.alarm import LISTED, Alarm
+from gateway.control.alarm_list import aside, listed
 from gateway.control.health import EDGES_MS, ne107
 from gateway.runtime import Runtime
 
-__all__ = ["links", "status"]
+__all__ = ["alarms", "links", "status"]
+
+LINES = 1000                                    # of a list that goes over the socket; the worst come first, the rest is counted
 
 
 def status(runtime: Runtime) -> dict[str, Any]:
@@ -46,10 +50,43 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "armed": scan.armed,
         "units": units,
         "alarms": {a.row.name: a.state for a in parts.alarms.items if a.state not in ("NORM", "DSUPR")},
-        "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
+        "flood": parts.alarms.flood.told(),
+        "interlocks": _trips(runtime),
         "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},
         "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or ""},
     }
+
+
+def alarms(runtime: Runtime, unit: str = "") -> dict[str, Any]:
+    """The list of alarms, of one unit or of all, worst first and in a flood folded; those shelved, out of service and suppressed.
+
+    ``states``: of every alarm that waits for somebody, by name, also those that are folded. Raises KeyError for an unknown unit.
+    """
+    parts = runtime.plant.scan.parts
+    if unit and unit not in runtime.plant.config.units:
+        raise KeyError(unit)
+    items, place = parts.alarms.items, {id(item): k for k, item in enumerate(parts.alarms.items)}
+
+    def says(item: Alarm) -> str:
+        return parts.comms.says(place[id(item)])
+
+    lines = listed(items, says, fold=parts.alarms.flood.active, unit=unit)
+    shelved, out_of_service = (aside(items, says, state, unit) for state in ("SHLVD", "OOSRV"))
+    return {
+        "utc_ns": runtime.clock.now().utc,
+        "flood": parts.alarms.flood.told(),
+        "trips": _trips(runtime),
+        "alarms": msgspec.to_builtins(lines[:LINES]),
+        "left_out": max(len(lines) - LINES, 0),
+        "states": {item.row.name: item.state for item in items if item.state in LISTED and unit in ("", item.row.unit)},
+        "shelved": msgspec.to_builtins(shelved[:LINES]),
+        "out_of_service": msgspec.to_builtins(out_of_service[:LINES]),
+        "suppressed": [line.alarm for line in aside(items, says, "DSUPR", unit)],
+    }
+
+
+def _trips(runtime: Runtime) -> list[str]:
+    return [i.row.name for i in runtime.plant.scan.parts.interlocks.items if i.active and not i.row.permissive]
 
 
 def links(runtime: Runtime) -> dict[str, Any]:
