@@ -179,7 +179,7 @@ def _alarms(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     alarms = commands.add_parser("alarms", help="the list of alarms, the worst first; --kpi: how well the alarms do, from the journal")
     alarms.add_argument("--unit", help="only those of one unit")
     alarms.add_argument("--kpi", action="store_true", help="figures from the journal, beside their targets")
-    alarms.add_argument("--from", dest="start", metavar="TIME", help="with --kpi: from then (2026-01-01T06:00, UTC; default: the first entry)")
+    alarms.add_argument("--from", dest="start", metavar="TIME", help="with --kpi: from then, UTC (default: the first entry)")
     alarms.add_argument("--to", dest="end", metavar="TIME", help="with --kpi: until then (default: the last entry)")
     alarms.add_argument("--json", action="store_true")
     _common(alarms, "alarms:show")

@@ -104,7 +104,8 @@ def _seconds(value: float | None) -> str:
 
 def _lists(found: Kpis, console: Console) -> None:
     if found.top:
-        console.print("most frequent: " + ", ".join(f"{each.alarm} {each.count} ({each.share:.0f} %)" for each in found.top), soft_wrap=True)
+        most = ", ".join(f"{each.alarm} {each.count} ({each.share:.0f} %)" for each in found.top)
+        console.print(f"most frequent: {most}", soft_wrap=True)
     said: list[tuple[str, dict[str, float] | dict[str, int], Callable[[float], str]]] = [
         ("chattering", found.chattering, lambda most: f"{most} in a minute"),
         ("fleeting", found.fleeting, lambda times: f"{times} times"),

@@ -26,7 +26,7 @@ ENDS_BELOW = 5
 
 
 class Flood:
-    """Whether there is a flood. ``count``: annunciated in the last ten minutes; of this flood ``peak`` is the most of that, ``total`` all."""
+    """Whether there is a flood. ``count``: annunciated in the last ten minutes; ``peak``: the most of that, ``total``: all of a flood."""
 
     __slots__ = ("_before", "_seconds", "active", "count", "peak", "since_utc", "total")
 

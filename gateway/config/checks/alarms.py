@@ -15,7 +15,8 @@ from gateway.control.deadband import beyond
 _NOTHING = re.compile(
     r"(none|nothing|nil|no|n/?a|tbd|\?+|-+|\.+)|(no|without) (action|response|reaction)( (is )?(needed|required|necessary))?"
     r"|(nothing|none) (to do|to be done|(is )?(needed|required|necessary))|not (applicable|needed|required)"
-    r"|(just |only )?(be aware|information|info)|for information( only)?|acknowledge( (it|the alarm))?|(just |only )?(log|note|record)( it)?"
+    r"|(just |only )?(be aware|information|info)|for information( only)?|acknowledge( (it|the alarm))?"
+    r"|(just |only )?(log|note|record)( it)?"
 )
 
 
