@@ -8,7 +8,7 @@ Consequences are entries; they act when they are durable. The same key is carrie
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -144,7 +144,10 @@ class Commands:
         if "alarms" in a:                       # several, each with the state in which it was seen
             if event != "ack":
                 return f"{event} is done alarm by alarm"
-            return alarms.acknowledge({str(name): str(seen) for name, seen in dict(a["alarms"]).items()}, command.who, command.why, now)
+            if not isinstance(a["alarms"], dict):
+                return "alarms are named with the state in which each was seen"
+            seen = {str(name): str(state) for name, state in cast("dict[Any, Any]", a["alarms"]).items()}
+            return alarms.acknowledge(seen, command.who, command.why, now)
         shelve_ns = round(float(a.get("minutes", 60)) * 60 * SECOND)
         return alarms.command(command.target, event.upper(), command.who, command.why, now, shelve_ns, str(a.get("seen", "")))
 
