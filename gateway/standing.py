@@ -9,6 +9,7 @@ import msgspec
 from gateway.control.alarm import LISTED, Alarm
 from gateway.control.alarm_list import aside, listed
 from gateway.control.health import EDGES_MS, ne107
+from gateway.control.interlock import Interlock
 from gateway.runtime import Runtime
 
 __all__ = ["alarms", "links", "status"]
@@ -51,7 +52,7 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "units": units,
         "alarms": {a.row.name: a.state for a in parts.alarms.items if a.state not in ("NORM", "DSUPR")},
         "flood": parts.alarms.flood.told(),
-        "interlocks": _trips(runtime),
+        "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
         "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},
         "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or ""},
     }
@@ -75,7 +76,7 @@ def alarms(runtime: Runtime, unit: str = "") -> dict[str, Any]:
     return {
         "utc_ns": runtime.clock.now().utc,
         "flood": parts.alarms.flood.told(),
-        "trips": _trips(runtime),
+        "trips": [i.row.name for i in sorted(parts.interlocks.items, key=_after_first) if i.active and not i.row.permissive],
         "alarms": msgspec.to_builtins(lines[:LINES]),
         "left_out": max(len(lines) - LINES, 0),
         "states": {item.row.name: item.state for item in items if item.state in LISTED and unit in ("", item.row.unit)},
@@ -85,8 +86,8 @@ def alarms(runtime: Runtime, unit: str = "") -> dict[str, Any]:
     }
 
 
-def _trips(runtime: Runtime) -> list[str]:
-    return [i.row.name for i in runtime.plant.scan.parts.interlocks.items if i.active and not i.row.permissive]
+def _after_first(item: Interlock) -> bool:
+    return not item.first_out
 
 
 def links(runtime: Runtime) -> dict[str, Any]:

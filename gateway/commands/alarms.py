@@ -16,6 +16,7 @@ from gateway.client import Client, Refused
 from gateway.commands.plant import SOCKET
 
 UNSEEN = ("UNACK", "RTNUN", "LATCHED")
+TRIPS = 8                                       # named above the list, those that came first before the others
 
 
 def show(given: argparse.Namespace) -> int:
@@ -103,7 +104,8 @@ def show_alarms(told: dict[str, Any], console: Console) -> None:
         console.print(f"FLOOD since {clock(flood['since_utc'])}: {flood['in_10_min']} alarms in 10 min, {flood['total']} so far; "
                       f"{hidden} medium and low ones are folded", soft_wrap=True)
     if told["trips"]:
-        console.print(f"trips: {', '.join(told['trips'])}", soft_wrap=True)
+        more = len(told["trips"]) - TRIPS
+        console.print(f"trips: {', '.join(told['trips'][:TRIPS])}{f' and {more} more: lagan status' if more > 0 else ''}", soft_wrap=True)
     if told["alarms"]:
         table = Table(box=None, pad_edge=False)
         for heading in ("since", "priority", "state", "alarm", "first", "what to do"):

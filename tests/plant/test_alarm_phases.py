@@ -68,7 +68,8 @@ def test_a_phase_and_a_state_suppress_an_alarm_and_its_end_brings_it_back(phased
 
 def test_equipment_that_tanks_share_is_in_the_phase_of_the_batch_that_uses_it(phased: Config):
     full = phased.recipes["LEACH-NDFEB-SEL"]
-    steps = {name: step for name, step in full.procedure.items() if step.phase in ("CHECK_UNIT", "CHARGE_WATER", "START_AGITATOR", "DOSE_SOLIDS")}
+    wanted = ("CHECK_UNIT", "CHARGE_WATER", "START_AGITATOR", "DOSE_SOLIDS")
+    steps = {name: step for name, step in full.procedure.items() if step.phase in wanted}
     short = full.model_copy(update={"recipe": "SOLIDS", "procedure": steps})
     scene = Scene(phased.model_copy(update={"recipes": {**phased.recipes, "SOLIDS": short}}), recipe="SOLIDS", unit="R-102")
     scene.until(lambda: scene.value("SC-101.phase.DOSE_SOLIDS") == 1.0, 1800)

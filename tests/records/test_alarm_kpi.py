@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ ORACLES = sorted((Path(__file__).parent / "alarm_kpi").glob("*.json"))
 BEGIN = 1_767_225_600 * SECOND
 
 
-def stored(entries: list[tuple[float, Entry]]) -> list[Stored]:
+def stored(entries: Sequence[tuple[float, Entry]]) -> list[Stored]:
     return [Stored(k, BEGIN + round(at * SECOND), 0, entry) for k, (at, entry) in enumerate(entries, start=1)]
 
 

@@ -90,7 +90,9 @@ def test_the_cells_driven_are_all_cells_of_both_tables():
 
 # --- delays x deadband x unknown x what is put aside -------------------------------------------------------------------
 # Where the value is: (the condition that raises, the condition that keeps standing).
-PLACES: dict[str, tuple[Truth, Truth]] = {"normal": (False, False), "in_band": (False, True), "beyond": (True, True), "unknown": (None, None)}
+PLACES: dict[str, tuple[Truth, Truth]] = {
+    "normal": (False, False), "in_band": (False, True), "beyond": (True, True), "unknown": (None, None),
+}  # fmt: skip
 ASIDES = ("nothing", "suppressed", "shelved", "out_of_service")
 ROWS = list(itertools.product((0, 2), (0, 3), (False, True), (False, True)))        # on delay, off delay (s), deadband, on_unknown
 

@@ -52,12 +52,11 @@ def test_a_line_says_what_to_do_how_long_there_is_and_whether_it_came_first():
 
 
 def test_in_a_flood_medium_and_low_are_folded_by_unit_and_group_behind_their_first():
-    alarms = sounded(
-        row("a2", group="heat"), row("a1", group="heat"), row("b1", group="gas"), row("x", unit="R-102", group="heat"), row("h", "high"), seed=3
-    )
+    heat = (row("a2", group="heat"), row("a1", group="heat"), row("x", unit="R-102", group="heat"))
+    alarms = sounded(*heat, row("b1", group="gas"), row("h", "high"), seed=3)
     folded = {line.alarm: line.others for line in lines(alarms, fold=True)}
     assert folded == {"h": (), "x": (), "b1": (), "a2": ("a1",)}
-    assert [line.alarm for line in lines(alarms, fold=True)][0] == "h"
+    assert lines(alarms, fold=True)[0].alarm == "h"
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -47,7 +47,9 @@ def test_an_alarm_goes_only_beyond_its_deadband(when: str, deadband: str, value:
     assert stays(when, deadband, value) is expected
 
 
-@pytest.mark.parametrize(("clear_when", "level", "expected"), [("LI < 70 %", 75.0, True), ("LI < 70 %", 69.0, False), ("LI < 90 %", 85.0, True)])
+@pytest.mark.parametrize(
+    ("clear_when", "level", "expected"), [("LI < 70 %", 75.0, True), ("LI < 70 %", 69.0, False), ("LI < 90 %", 85.0, True)]
+)
 def test_another_condition_may_say_when_it_goes_but_never_while_it_still_stands(clear_when: str, level: float, expected: bool):
     assert stays("LI > 80 %", None, {"LI": level}, clear_when) is expected
 
