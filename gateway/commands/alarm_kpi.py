@@ -20,6 +20,7 @@ from gateway.records.journal import JournalDamaged, JournalUnusable, read
 # operator, as generally quoted; not read again here.
 Row = tuple[str, str, str, bool | None]
 PRIORITY_TARGETS = {"critical": ("< 1 %", 1.0), "high": ("about 5 %", 5.0), "medium": ("about 15 %", 15.0), "low": ("about 80 %", 80.0)}
+ENOUGH = 100                                    # alarms of which a share says something: assumed
 
 
 def figures(given: argparse.Namespace) -> int:
@@ -68,6 +69,7 @@ def show_kpis(found: Kpis, console: Console) -> None:
 
 
 def _rows(found: Kpis) -> list[Row]:
+    enough = found.annunciated >= ENOUGH
     return [
         ("alarms per 10 min, mean", f"{found.per_10_min:.2f}", "about 1, at most 2", found.per_10_min <= 2),
         ("alarms per day", f"{found.per_day:.0f}", "about 150, at most 300", found.per_day <= 300),
@@ -75,7 +77,7 @@ def _rows(found: Kpis) -> list[Row]:
         ("10 min intervals with more than 10", f"{found.flood_share:.1f} %", "< 1 %", found.flood_share < 1),
         ("floods, min in flood", f"{found.floods}, {found.flood_s / 60:.0f}", "< 1 % of the time", found.flood_s < 36 * found.hours),
         *_priorities(found),
-        ("share of the ten most frequent", f"{found.top_share:.1f} %", "1 to 5 %, with a plan", found.top_share <= 5),
+        ("share of the ten most frequent", f"{found.top_share:.1f} %", "1 to 5 %, with a plan", found.top_share <= 5 if enough else None),
         ("chattering alarms (3 in 60 s)", f"{len(found.chattering)}", "0", not found.chattering),
         ("fleeting (back within 10 s)", f"{sum(found.fleeting.values())}", "0", not found.fleeting),
         ("stale alarms (over 24 h)", f"{len(found.stale)}", "< 5 a day", len(found.stale) < 5),
@@ -93,7 +95,7 @@ def _priorities(found: Kpis) -> list[Row]:
     rows: list[Row] = []
     for name, (target, most) in PRIORITY_TARGETS.items():
         share = found.priorities[name].share if name in found.priorities else 0.0
-        met: bool | None = None if name == "low" or not found.annunciated else share <= most
+        met: bool | None = None if name == "low" or found.annunciated < ENOUGH else share <= most
         rows.append((f"of priority {name}", f"{share:.1f} %", target, met))
     return rows
 

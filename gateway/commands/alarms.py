@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
 
 from gateway.client import Client, Refused
 from gateway.commands.plant import SOCKET
 
+T = TypeVar("T")
 UNSEEN = ("UNACK", "RTNUN", "LATCHED")
 TRIPS = 8                                       # named above the list, those that came first before the others
 
@@ -25,7 +26,14 @@ def show(given: argparse.Namespace) -> int:
         from gateway.commands.alarm_kpi import figures
 
         return figures(given)
-    return _talk(given, _show(given))
+    told = _talk(given, _ask(given))
+    if told is None:
+        return 1
+    if given.json:
+        print(msgspec.json.encode(told).decode())
+    else:
+        show_alarms(told, Console())
+    return 0
 
 
 def alarm(given: argparse.Namespace) -> int:
@@ -36,63 +44,66 @@ def alarm(given: argparse.Namespace) -> int:
     if given.unit is None and not given.target:
         print(f"which alarm? lagan alarm {given.verb} NAME", file=sys.stderr)
         return 2
-    if given.verb == "ack" and (given.unit is not None or len(given.target) > 1):
-        return _talk(given, _acknowledge(given))
-    return _talk(given, _each(given))
+    several = given.verb == "ack" and (given.unit is not None or len(given.target) > 1)
+    did = _talk(given, _acknowledge(given) if several else _each(given))
+    if did is None:
+        return 1
+    done, refused = did
+    for line in done:
+        print(line)
+    for line in refused:
+        print(line, file=sys.stderr)
+    return 1 if refused else 0
 
 
-async def _show(given: argparse.Namespace) -> int:
+Did = tuple[list[str], list[str]]               # what was done, what was not
+
+
+async def _ask(given: argparse.Namespace) -> dict[str, Any]:
     async with Client(given.data / SOCKET, given.who) as plant:
-        told = await plant.ask("alarms", given.unit or "")
-    if given.json:
-        print(msgspec.json.encode(told).decode())
-    else:
-        show_alarms(told, Console())
-    return 0
+        return await plant.ask("alarms", given.unit or "")
 
 
-async def _each(given: argparse.Namespace) -> int:
-    wrong = 0
+async def _each(given: argparse.Namespace) -> Did:
+    done: list[str] = []
+    refused: list[str] = []
     async with Client(given.data / SOCKET, given.who) as plant:
         for name in given.target:
             try:
                 await plant.do(f"alarm.{given.verb}", name, why=given.why, key=_key(given, name), minutes=given.minutes)
-                print(f"alarm.{given.verb} {name}: in the journal")
-            except Refused as refused:
-                print(f"refused: {refused}", file=sys.stderr)
-                wrong = 1
-    return wrong
+                done.append(f"alarm.{given.verb} {name}: in the journal")
+            except Refused as why:
+                refused.append(f"refused: {why}")
+    return done, refused
 
 
-async def _acknowledge(given: argparse.Namespace) -> int:
+async def _acknowledge(given: argparse.Namespace) -> Did:
     """One command for all of them, each in the state that the list shows now: what changes meanwhile is left alone."""
     async with Client(given.data / SOCKET, given.who) as plant:
         shown = (await plant.ask("alarms", given.unit or ""))["states"]
         wanted = {name: shown.get(name, "NORM") for name in given.target} or {n: state for n, state in shown.items() if state in UNSEEN}
         if not wanted:
-            print(f"nothing to acknowledge{' on ' + given.unit if given.unit else ''}")
-            return 0
+            return [f"nothing to acknowledge{' on ' + given.unit if given.unit else ''}"], []
         await plant.do("alarm.ack", given.unit or "several", why=given.why, key=given.key, alarms=wanted)
         after = (await plant.ask("alarms", given.unit or ""))["states"]
     left = [name for name in wanted if after.get(name) in UNSEEN]
-    print(f"{len(wanted) - len(left)} of {len(wanted)} acknowledged: in the journal")
-    if left:
-        print(f"not acknowledged: {', '.join(left)}", file=sys.stderr)
-    return 1 if left else 0
+    done = f"{len(wanted) - len(left)} of {len(wanted)} acknowledged: in the journal"
+    return [done], [f"not acknowledged: {', '.join(left)}"] if left else []
 
 
 def _key(given: argparse.Namespace, name: str) -> str:
     return given.key if len(given.target) == 1 or not given.key else f"{given.key}/{name}"
 
 
-def _talk(given: argparse.Namespace, talk: Any) -> int:
+def _talk(given: argparse.Namespace, talk: Coroutine[Any, Any, T]) -> T | None:
+    """What came of it; None, and said why, when it was refused or nobody is there."""
     try:
         return asyncio.run(talk)
     except Refused as refused:
         print(f"refused: {refused}", file=sys.stderr)
     except (FileNotFoundError, ConnectionError) as error:
         print(f"no plant process at {given.data / SOCKET}: {error}", file=sys.stderr)
-    return 1
+    return None
 
 
 # --- the list for a person -------------------------------------------------------------------------------------------
@@ -106,16 +117,13 @@ def show_alarms(told: dict[str, Any], console: Console) -> None:
     if told["trips"]:
         more = len(told["trips"]) - TRIPS
         console.print(f"trips: {', '.join(told['trips'][:TRIPS])}{f' and {more} more: lagan status' if more > 0 else ''}", soft_wrap=True)
-    if told["alarms"]:
-        table = Table(box=None, pad_edge=False)
-        for heading in ("since", "priority", "state", "alarm", "first", "what to do"):
-            table.add_column(heading, no_wrap=heading != "what to do")
-        for line in told["alarms"]:
-            table.add_row(clock(line["since_utc"]), line["priority"], line["state"], _named(line), "1st" if line["first_out"] else "",
-                          f"{line['action']} ({line['response_min']:g} min){': ' + line['says'] if line['says'] else ''}")
-        wide = Console(file=console.file, width=max(console.width, min(console.measure(table).maximum, 200)))
-        wide.print(table)
-    else:
+    for line in told["alarms"]:
+        first = "  FIRST-OUT" if line["first_out"] else ""
+        console.print(f"{clock(line['since_utc'])}  {line['priority']:8}  {line['state']:13}  {_named(line)}{first}", soft_wrap=True)
+        if line["says"]:
+            console.print(f"    now: {line['says']}", soft_wrap=True)
+        console.print(f"    do:  {line['action']} (within {line['response_min']:g} min)", soft_wrap=True)
+    if not told["alarms"]:
         console.print("no alarm")
     if told["left_out"]:
         console.print(f"and {told['left_out']} more lines")
