@@ -46,6 +46,12 @@ class Scope:
         figures |= here.parameters if here else {}
         return figure_unit(name) if name in figures else None
 
+    def figure(self, name: str) -> float:
+        """The value of a figure of the unit or of the site. Raises KeyError."""
+        here = self.draft.units.get(self.unit or "")
+        figures = dict(self.draft.site.parameters) if self.draft.site else {}
+        return float((figures | (here.parameters if here else {}))[name])
+
     def known(self) -> set[str]:
         """Every name that means something here."""
         names = self.draft.value_names() | set(self.draft.site.parameters if self.draft.site else ())

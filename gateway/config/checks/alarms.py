@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.scope import Scope, condition
-from gateway.control.conditions import ConditionError, parse
+from gateway.control.conditions import ConditionError, Expression, compile_set, parse
 from gateway.control.deadband import beyond
 
 _NOTHING = re.compile(
@@ -61,9 +61,28 @@ def _deadband(draft: Draft, name: str, unit: str | None, when: str, deadband: st
     except ConditionError:
         return
     try:
-        beyond(tree, deadband).check(scope.measure)
+        stays = beyond(tree, deadband)
+        stays.check(scope.measure)
     except ConditionError as error:
         yield draft.fault(("alarms", name, "deadband"), f"{deadband!r} beside {when!r}: {error.message}")
+        return
+    if (span := _for_ever(scope, stays)) is not None:
+        says = f"{deadband!r} beside {when!r}: nothing within {span[0]:g}..{span[1]:g} would end it"
+        yield draft.fault(("alarms", name, "deadband"), says)
+
+
+def _for_ever(scope: Scope, stays: Expression) -> tuple[float, float] | None:
+    """The range of the only tag of a condition where no value in it ends the condition; None where one does, or nobody can say."""
+    tags = {tag for name in stays.names if (tag := scope.tag(name))}
+    if len(tags) != 1:
+        return None
+    tag = tags.pop()
+    model = scope.draft.tags.get(tag) or scope.draft.derived.get(tag)
+    if model is None or model.range is None:
+        return None
+    source = stays.source(lambda name: 0 if scope.tag(name) else scope.figure(name), scope.measure)
+    evaluate = compile_set([source])
+    return model.range if all(evaluate([end], [0])[0] for end in model.range) else None
 
 
 def groups(draft: Draft) -> Iterator[Fault]:

@@ -428,6 +428,8 @@ MATRIX = [
     Mistake("alarms.yaml", "deadband: 0.3 bar", "deadband: 0.3", "deadband: 0.3 must be text"),
     Mistake("alarms.yaml", "deadband: 0.3 bar", 'deadband: "0.3"', "'0.3' beside 'feed_pressure > 7 bar': sum: bar does not go with 1"),
     Mistake("alarms.yaml", "deadband: 0.3 bar", "deadband: 0.3 NTU", "sum: bar does not go with NTU"),
+    Mistake("alarms.yaml", "deadband: 0.3 bar", "deadband: 9 bar",
+            "'9 bar' beside 'feed_pressure > 7 bar': nothing within 0..10 would end it"),
     Mistake("alarms.yaml", "deadband: 0.3 bar", "deadband: 0 bar", "'0 bar'; a deadband is one number above 0"),
     Mistake("alarms.yaml", "deadband: 1 K", "deadband: 1 degC", "one is a temperature, one a difference"),
     Mistake(
