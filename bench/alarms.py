@@ -13,8 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from gateway.config.loading import load
 from gateway.control.alarm import AlarmRow
+from gateway.control.alarm_list import listed
 from gateway.control.image import SECOND, Now
 from gateway.control.parts import Parts
 from gateway.paths import belfast_config
@@ -92,9 +95,14 @@ def flood() -> None:
             took.append(((time.perf_counter() - began) * 1e3, len(entries)))
         seq = journal.head.seq
         journal.close()
+    items = plant.parts.alarms.items
+    listing = best(lambda: msgspec.msgpack.encode(listed(items, lambda item: "", fold=False)), 20)
+    folding = best(lambda: msgspec.msgpack.encode(listed(items, lambda item: "", fold=True)), 20)
+    size = len(msgspec.msgpack.encode(listed(items, lambda item: "", fold=False)))
     told = [ms for ms, count in took if count]
     print(f"{THOUSAND} alarms in 10 s: {seq} entries durable; scan and commit of about 100: "
           f"median {statistics.median(told):.1f} ms, longest {max(told):.1f} ms (wall)")
+    print(f"their list: {listing / 1e3:.1f} ms whole ({size} bytes), {folding / 1e3:.1f} ms folded (CPU)")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from gateway.commands.plant import SOCKET
 
 T = TypeVar("T")
 UNSEEN = ("UNACK", "RTNUN", "LATCHED")
+AT_ONCE = 500                                   # acknowledged by one command: what it says is kept in the journal
 TRIPS = 8                                       # named above the list, those that came first before the others
 
 
@@ -78,17 +79,25 @@ async def _each(given: argparse.Namespace) -> Did:
 
 
 async def _acknowledge(given: argparse.Namespace) -> Did:
-    """One command for all of them, each in the state that the list shows now: what changes meanwhile is left alone."""
+    """All of them in one command, each in the state that the list shows now: what changes meanwhile is left alone."""
+    refused: list[str] = []
     async with Client(given.data / SOCKET, given.who) as plant:
         shown = (await plant.ask("alarms", given.unit or ""))["states"]
         wanted = {name: shown.get(name, "NORM") for name in given.target} or {n: state for n, state in shown.items() if state in UNSEEN}
         if not wanted:
             return [f"nothing to acknowledge{' on ' + given.unit if given.unit else ''}"], []
-        await plant.do("alarm.ack", given.unit or "several", why=given.why, key=given.key, alarms=wanted)
+        names = list(wanted)
+        for k in range(0, len(names), AT_ONCE):
+            some = {name: wanted[name] for name in names[k:k + AT_ONCE]}
+            key = f"{given.key}/{k}" if given.key else ""
+            try:
+                await plant.do("alarm.ack", given.unit or "several", why=given.why, key=key, alarms=some)
+            except Refused as why:              # none of these is as it was seen
+                refused.append(f"refused: {why}")
         after = (await plant.ask("alarms", given.unit or ""))["states"]
-    left = [name for name in wanted if after.get(name) in UNSEEN]
+    left = [name for name, seen in wanted.items() if after.get(name) in UNSEEN or seen not in UNSEEN]
     done = f"{len(wanted) - len(left)} of {len(wanted)} acknowledged: in the journal"
-    return [done], [f"not acknowledged: {', '.join(left)}"] if left else []
+    return [done], refused + ([f"not acknowledged: {', '.join(left)}"] if left else [])
 
 
 def _key(given: argparse.Namespace, name: str) -> str:

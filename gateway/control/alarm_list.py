@@ -48,7 +48,7 @@ Says = Callable[[Alarm], str]
 
 def listed(items: Sequence[Alarm], says: Says, *, fold: bool = False, unit: str = "") -> list[Line]:
     """The alarms that wait for somebody, of one unit or of all; folded in a flood."""
-    shown = sorted((item for item in items if item.state in LISTED and unit in ("", item.row.unit)), key=_order)
+    shown = sorted((item for item in items if item.state in LISTED and unit in ("", item.row.unit)), key=worst_first)
     if not fold:
         return [_line(item, says) for item in shown]
     folds: dict[tuple[str, str, str], list[Alarm]] = {}
@@ -61,10 +61,11 @@ def listed(items: Sequence[Alarm], says: Says, *, fold: bool = False, unit: str 
 
 def aside(items: Sequence[Alarm], says: Says, state: str, unit: str = "") -> list[Line]:
     """The alarms that are shelved (SHLVD), out of service (OOSRV) or suppressed by design (DSUPR)."""
-    return [_line(item, says) for item in sorted(items, key=_order) if item.state == state and unit in ("", item.row.unit)]
+    return [_line(item, says) for item in sorted(items, key=worst_first) if item.state == state and unit in ("", item.row.unit)]
 
 
-def _order(item: Alarm) -> tuple[int, bool, int, str]:
+def worst_first(item: Alarm) -> tuple[int, bool, int, str]:
+    """Where an alarm stands in a list."""
     priority = item.row.priority
     return PRIORITIES.index(priority) if priority in PRIORITIES else _LAST, item.state not in _UNSEEN, -item.sounded_utc, item.row.name
 

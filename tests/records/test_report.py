@@ -159,7 +159,7 @@ def test_an_alarm_put_aside_and_a_flood_are_deviations_of_the_batch_and_the_page
     assert [(each.kind, each.text, each.who) for each in found.deviations] == [
         ("alarm", "R-101.a shelved: chatters", "Ann"), ("alarm flood", "11 alarms within 10 min", ""),
     ]  # fmt: skip
-    assert "11 alarms within 10 min" in page(found, lambda *_: [], {})
+    assert "11 alarms within 10 min" in page(found)
 
 
 def test_the_balance_has_every_figure_with_its_uncertainty(record: BatchRecord) -> None:

@@ -130,6 +130,19 @@ async def test_out_of_service_needs_a_reason_and_is_listed_until_it_is_back(
     assert silent.runtime.plant.scan.parts.alarms.by_name[name].state == "UNACK"
 
 
+async def test_of_several_alarms_those_that_are_not_there_to_acknowledge_are_named(
+    silent: Silent, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    given = options(tmp_path, "ack", "R-101.level_lost", "R-101.lel_high", "NOPE")
+    assert await silent.until(asyncio.to_thread(alarm, given)) == 1
+    said = capsys.readouterr()
+    assert said.out == "1 of 3 acknowledged: in the journal\n"
+    assert said.err == "not acknowledged: R-101.lel_high, NOPE\n"
+    assert silent.runtime.plant.scan.parts.alarms.by_name["R-101.level_lost"].state == "ACKED"
+    assert await silent.until(asyncio.to_thread(alarm, options(tmp_path, "ack", "R-101.lel_high", "NOPE"))) == 1
+    assert "refused: R-101.lel_high: ACK is not possible in NORM" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("verb", "target", "unit"), [("shelve", (), "R-101"), ("ack", ("a",), "R-101"), ("ack", (), None)])
 def test_what_cannot_be_meant_is_refused_before_anything_is_asked(verb: str, target: tuple[str, ...], unit: str | None, tmp_path: Path):
     assert alarm(options(tmp_path, verb, *target, unit=unit)) == 2

@@ -10,6 +10,7 @@ from gateway.control.alarm import AlarmRow, Alarms
 from gateway.control.chain import AlarmChanged, AlarmFlood, CommandReceived, Entry, Note
 from gateway.control.image import SECOND, Now
 from gateway.control.scan import replay
+from gateway.records.alarm_kpi import kpis
 from tests.gateway.control.small import FI, Small
 
 Truth = bool | None
@@ -189,6 +190,16 @@ def test_the_flood_of_a_thousand_begins_with_the_scan_of_the_eleventh_and_ends_w
     assert (ended.event, ended.total, ended.peak) == ("ended", THOUSAND, THOUSAND)
     assert ended.count < 5
     assert 600 <= ended.lasted_s <= 612
+
+
+def test_the_figures_of_the_journal_say_what_the_thousand_were():
+    plant = thousand()
+    rise(plant)
+    plant.run(2 * 600)
+    found = kpis(plant.journal.read())
+    assert (found.annunciated, found.most_in_10_min, found.floods, found.waiting) == (THOUSAND, THOUSAND, 1, THOUSAND)
+    assert 600 <= found.flood_s <= 612
+    assert found.top_share == pytest.approx(1.0)
 
 
 def test_a_restart_in_the_flood_finds_every_alarm_its_first_outs_and_the_flood():
