@@ -135,7 +135,7 @@ class Alarms:
         for item, truth, hide in zip(self.items, truths, suppressed, strict=True):
             if truth is False and item.state == "NORM" and item.since is None and not hide and not item.live:
                 continue
-            if item.live and staying:
+            if staying:
                 truth = staying.get(id(item), truth)
             if self._judge(item, truth, hide is True, now, entries):
                 sounding.append(item)

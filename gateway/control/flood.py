@@ -82,12 +82,11 @@ class Flood:
             self._before.popleft()
 
     def _go_on(self, now: Now) -> None:
-        """What the journal told, on the monotonic clock: so long ago as UTC says, and not in the future."""
+        """What the journal told, on the monotonic clock: so long ago as UTC says, and not in the future; what is too old goes at once."""
         for second, count in self._before:
             ago = max(now.utc // SECOND - second, 0)
-            if ago < WINDOW_S:
-                self._seconds.appendleft((now.mono // SECOND - ago, count))
-                self.count += count
+            self._seconds.appendleft((now.mono // SECOND - ago, count))
+            self.count += count
         self._before.clear()
         self._seconds = deque(sorted(self._seconds))
 

@@ -138,6 +138,22 @@ def test_what_sounded_before_the_time_is_no_alarm_of_it_and_its_acknowledgement_
     assert (found.annunciated, found.acknowledged) == (0, 0)
 
 
+def test_what_sounded_before_the_time_and_was_back_at_once_is_none_of_its_fleeting_ones():
+    found = kpis(stored([(0, change("A.x", "NORM", "UNACK")), (6, change("A.x", "UNACK", "RTNUN"))]), BEGIN + 3 * SECOND)
+    assert found.fleeting == {}
+
+
+def test_what_was_put_aside_before_the_time_is_so_at_its_end_and_not_one_of_its_times():
+    found = kpis(stored([(0, change("A.x", "NORM", "OOSRV", who="Ann")), (100, Note(text="end"))]), BEGIN + 50 * SECOND)
+    assert (found.out_of_service.times, found.out_of_service.at_end) == (0, 1)
+
+
+def test_of_a_flood_that_began_before_the_time_only_what_lies_in_it_is_counted():
+    flood = [(0, AlarmFlood(event="began", count=11)), (300, AlarmFlood(event="ended", count=4))]
+    found = kpis(stored(flood), BEGIN + 100 * SECOND)
+    assert (found.floods, found.flood_s) == (0, 200.0)
+
+
 def test_a_flood_that_lasts_is_counted_until_the_end_of_the_time():
     found = kpis(stored([(0, Note(text="a")), (100, AlarmFlood(event="began", count=11)), (400, Note(text="b"))]))
     assert (found.floods, found.flood_s) == (1, 300.0)

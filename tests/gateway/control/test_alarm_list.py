@@ -59,6 +59,14 @@ def test_in_a_flood_medium_and_low_are_folded_by_unit_and_group_behind_their_fir
     assert lines(alarms, fold=True)[0].alarm == "h"
 
 
+def test_a_fold_is_named_after_the_first_out_also_when_that_sounded_again_later():
+    alarms = sounded(row("first", group="g"), row("second", group="g"))
+    alarms.update([False, True], [False, False], later(3))
+    alarms.update([True, True], [False, False], later(4))
+    (line,) = lines(alarms, fold=True)
+    assert (line.alarm, line.others) == ("first", ("second",))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_no_flood_hides_anything_critical_or_high_and_no_alarm_is_uncounted(seed: int):
     rng = random.Random(seed)

@@ -51,6 +51,16 @@ def test_it_ends_when_fewer_than_five_are_left_in_ten_minutes():
     assert not flood.active
 
 
+def test_what_sounded_long_before_belongs_to_no_flood():
+    flood = Flood()
+    sounded(flood, *range(0, 20_000, 500))
+    for second in range(30_000, 30_011):
+        flood.sounded(at(second).mono)
+    entry = flood.judge(at(30_010))
+    assert entry is not None
+    assert (entry.event, entry.count, entry.total, flood.told()["total"]) == ("began", 11, 11, 11)
+
+
 def test_between_four_and_eleven_it_stays_as_it_is():
     flood = Flood()
     assert sounded(flood, *range(0, 6000, 100)) == []  # six in ten minutes: never
