@@ -35,6 +35,8 @@ def show_status(status: dict[str, Any], console: Console) -> None:
     if not status["units"]:
         console.print("no batch on any unit")
     _list(console, "trips", status["interlocks"])
+    if status["flood"]["active"]:
+        console.print(f"FLOOD   {status['flood']['in_10_min']} alarms in 10 min: lagan alarms shows the worst first", soft_wrap=True)
     _list(console, "alarms", [f"{name} {state}" for name, state in status["alarms"].items()])
     lost = [f"{name} {state}" for name, state in status["devices"].items() if state != "up"]
     _list(console, "devices", lost or [f"all {len(status['devices'])} up"])
