@@ -123,6 +123,12 @@ class Loop:
             self.pid.fresh = True
             self.bad_since = None
 
+    def retune(self, gain: float, ti_s: float | None, td_s: float) -> None:
+        """Work with another tuning from the next update on, which continues from where the output is. ``gain`` as in loops.yaml."""
+        self.pid.gain, self.pid.ti, self.pid.td = math.copysign(gain, self.row.gain), ti_s, td_s
+        self.pid.tf = max(self.row.tf_s, td_s / 10.0)
+        self.pid.fresh = True
+
     def due(self, now: int) -> bool:
         """Whether its turn has come."""
         return now >= self.due_at

@@ -213,7 +213,7 @@ def _uncertainty(seen: _Seen, lag: float | None, theta: float, coefficients: Flo
     slopes = np.concatenate(columns, axis=1)
     scale = np.sqrt(np.sum(slopes**2, axis=0)) + 1e-300
     ruled = slopes / scale
-    inverse: Floats = np.linalg.inv(ruled.T @ ruled + 1e-12 * np.eye(slopes.shape[1]))
+    inverse = np.asarray(np.linalg.inv(ruled.T @ ruled + 1e-12 * np.eye(slopes.shape[1])), dtype=np.float64)
     degrees = max(len(left) - slopes.shape[1], 1)
     spread = np.sqrt(np.clip(np.diag(inverse), 0.0, None) * float(left @ left) / degrees * _follows(left)) / scale
     u = {"gain": float(spread[0]), "theta_s": float(spread[3])}

@@ -21,7 +21,8 @@ HALVES = 4                                      # stable half periods that make 
 QUICK = 4                                       # steps: what switches faster than this follows noise, not the plant. Assumed
 CHATTER = 8                                     # quick half periods in a row that end an experiment. Assumed
 
-Reason = Literal["done", "asked", "pv_limit", "out_limit", "bad_pv", "time", "blocked", "chatter", "clock", "owner", "batch", "restart"]
+Reason = Literal["done", "asked", "pv_limit", "out_limit", "bad_pv", "time", "blocked", "chatter", "clock", "owner", "hold", "batch",
+                 "restart"]
 
 
 class RelayRow(msgspec.Struct, frozen=True, kw_only=True):
