@@ -63,6 +63,8 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
     bad_out: str = "safe"
     safe_out: float = 0.0
     limits: tuple[LimitRow, ...] = ()
+    band: float = 1.0                           # deviation from sp that counts as in limits, for the figures of performance
+    span: float = 100.0                         # of the pv, likewise
 
     def share(self, out: float) -> float:
         """What the (upper) output gets: all of ``out``, or in a split range the part above the middle, 0..100."""

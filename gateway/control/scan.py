@@ -35,6 +35,7 @@ from gateway.control.decide import Commands
 from gateway.control.image import Now
 from gateway.control.loop import Loop
 from gateway.control.parts import Parts
+from gateway.control.performance import Performance
 from gateway.control.tuning.experiment import Tunings
 
 COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
@@ -51,7 +52,8 @@ class Scan:
     """The plant process's decision maker. ``run`` is one pass; ``submitted`` tells under which ticket its entries went."""
 
     __slots__ = (
-        "_alarm_tick", "_last", "_last_now", "_totals", "_waiting", "armed", "commands", "count", "inbox", "parts", "started", "tunings",
+        "_alarm_tick", "_last", "_last_now", "_totals", "_waiting", "armed", "commands", "count", "inbox", "parts", "performance",
+        "started", "tunings",
     )  # fmt: skip
 
     def __init__(self, parts: Parts) -> None:
@@ -64,6 +66,8 @@ class Scan:
         self._last: list[Entry] = []
         self._last_now = Now(0, 0)
         self.tunings = Tunings(parts)
+        self.performance = {name: Performance(loop.row.band, loop.row.out_low, loop.row.out_high, loop.row.ti_s, loop.row.span)
+                            for name, loop in parts.loops.items() if loop.row.pv is not None}
         self.commands = Commands(parts, self.tunings)
         self._alarm_tick = -1
         self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
@@ -286,6 +290,8 @@ class Scan:
                     entry = self.tunings.step(loop, now.mono)
                 else:
                     entry = loop.update(parts.image, now.mono, self._actual(loop))
+                    if name in self.performance:
+                        self.performance[name].update(now.mono, loop.mode, loop.ramped, self._pv(loop), loop.out)
                 if entry is not None:
                     entries.append(entry)
                 if row.inner is not None:       # in MANUAL too: what an outer loop is set to is what its inner one follows
