@@ -178,11 +178,50 @@ class Limiter(Model):
     description: str = ""
 
 
+class Forward(Model):
+    """Feed-forward: ``gain`` (output units per unit of ``pv``) times what ``pv`` is above ``zero`` is added to the output."""
+
+    pv: Name
+    gain: float
+    zero: float = 0.0
+    description: str = ""
+
+
+class Zone(Model):
+    """One zone of a gain schedule: below this value (the last one: also above) the gain is multiplied by ``factor``."""
+
+    below: float
+    factor: float = Field(gt=0, le=1000)
+
+
+class Schedule(Model):
+    """A gain schedule by ``by`` (default: the loop's pv); a border is passed only by more than ``margin``."""
+
+    by: Name | None = None
+    margin: float = Field(0.0, ge=0)
+    zones: tuple[Zone, ...] = Field(min_length=2, max_length=5)
+
+
+class Dose(Model):
+    """How a total loop doses: ``fast``, ``slow`` for the last ``slow_below``; ``in_flight``: what runs after the closing, to begin with."""
+
+    fast: float = Field(gt=0)
+    slow: float = Field(gt=0)
+    slow_below: float = Field(ge=0)
+    in_flight: float = Field(0.0, ge=0)
+    settle_s: float = Field(10.0, gt=0, le=600)
+
+
 class Loop(Model):
-    """A control loop. Times in s, gain in output units per pv unit; ``to``: an output tag, or another loop (cascade)."""
+    """A control loop. Times in s, gain in output units per pv unit; ``to``: an output tag, or another loop (cascade).
+
+    ``kind``: pid, dose (a pid that feeds through a valve of its own), ratio (out = sp * pv + bias), total (dose until the
+    counter ``pv`` shows sp), feed (the least of sp and its ``limits``), direct (sp is the output), on_off, select (the least or
+    greatest of what the loops that go ``to`` it ask for).
+    """
 
     description: str = ""
-    kind: Literal["pid", "feed", "dose", "direct", "on_off"]
+    kind: Literal["pid", "feed", "dose", "direct", "on_off", "ratio", "total", "select"]
     unit_of: Name                               # the unit it belongs to
     pv: Name | None = None                      # tag or derived tag
     to: Name                                    # output tag or loop name
@@ -191,17 +230,28 @@ class Loop(Model):
     gain: float = 1.0
     ti_s: float | None = Field(None, gt=0)
     td_s: Seconds = 0.0
-    tf_s: Seconds = 0.0                         # filter time of the measured value
+    tf_s: Seconds = 0.0                         # time constant of the filter of the measured value, second order
     b: float = Field(1.0, ge=0, le=1)
+    gap: float = Field(0.0, ge=0)               # an error smaller than this (pv units) counts as none
     out_low: float = 0.0
     out_high: float = 100.0
+    out_rate_per_s: float | None = Field(None, gt=0)
     sp_low: float | None = None
     sp_high: float | None = None
     sp_rate_per_min: float | None = Field(None, gt=0)
+    sp_track: bool = False                      # taken to AUTO without a setpoint it keeps the pv it has
     holdback: float | None = Field(None, gt=0)  # the ramp waits while pv lags the ramped sp by more than this
     bad_hold_s: Seconds = 3.0
-    bad_out: Literal["hold", "safe"] = "safe"
-    linearise: Literal["none", "strong_acid"] = "none"      # strong_acid: pH as excess of base; the gain is per mol/L
+    good_scans: int = Field(3, ge=1, le=100)    # Good readings in a row that end a time without
+    bad_out: Literal["hold", "safe", "ramp"] = "safe"       # ramp: to the safe output at out_rate_per_s
+    linearise: Literal["none", "strong_acid", "curve"] = "none"     # strong_acid: pH as excess of base; the gain is per mol/L
+    curve: tuple[tuple[float, float], ...] = ()             # [pv, equivalent], both rising: a titration curve; the gain is per equivalent
+    schedule: Schedule | None = None
+    forward: Forward | None = None
+    hysteresis: float = Field(0.0, ge=0)        # on_off: on below sp, off above sp + hysteresis
+    bias: float = 0.0                           # ratio
+    dosing: Dose | None = None                  # total
+    pick: Literal["low", "high"] = "low"        # select
     scan: ScanRate = "fast"
     source: str = "assumed"                     # where the tuning comes from
     limits: dict[Name, Limiter] = {}            # feed loops: the acid feed is the minimum of these

@@ -43,6 +43,9 @@ class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
     told: bool = False
 
 
+_ASTRAY = ("reasserted", "diverged", "rejected")
+
+
 class Output:
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, since when."""
 
@@ -76,6 +79,15 @@ class Output:
         self.since_utc = utc
         if self.state in ("diverged", "rejected"):
             self.commanded = None               # wanted anew by somebody: it may be written again
+
+    def really(self, image: Image) -> float | None:
+        """What it does where that is not what its loop asks for: forced, slowed by its rate, or astray; None: as asked."""
+        if self.blocked:
+            return self.commanded
+        if self.state in _ASTRAY:
+            rb = self.row.readback
+            return None if image.quality[rb] & 0xC0000000 else image.value[rb]
+        return None if self.eased is None or self.eased == self.loop else self.eased
 
 
 class Outputs:

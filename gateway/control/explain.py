@@ -84,8 +84,8 @@ def _loop(scan: Scan, name: str) -> dict[str, Any]:
         "owner": loop.owner,
         "because": loop.cause,
         "limited_by": loop.limited_by or None,
-        "terms": dict(zip(("p", "i", "d"), loop.pid.terms, strict=True)),
-    } | scan.tunings.told(loop) | ({"performance": scan.performance[name].told()} if name in scan.performance else {})
+        "held_back": loop.working.held,
+    } | loop.law.show() | scan.tunings.told(loop) | ({"performance": scan.performance[name].told()} if name in scan.performance else {})
 
 
 def _interlock(scan: Scan, name: str, now: Now) -> dict[str, Any]:

@@ -289,15 +289,13 @@ class Scan:
                 if name in self.tunings.running:
                     entry = self.tunings.step(loop, now.mono)
                 else:
-                    entry = loop.update(parts.image, now.mono, self._actual(loop))
+                    entry = loop.update(parts.image, now.mono, *self._actual(loop))
                     if name in self.performance:
                         self.performance[name].update(now.mono, loop.mode, loop.ramped, self._pv(loop), loop.out)
                 if entry is not None:
                     entries.append(entry)
                 if row.inner is not None:       # in MANUAL too: what an outer loop is set to is what its inner one follows
-                    inner = parts.loops[row.inner]
-                    if inner.mode == "CASCADE":
-                        inner.sp = min(max(loop.out, inner.row.sp_low), inner.row.sp_high)
+                    parts.loops[row.inner].take(loop)
             if row.output is not None:
                 self._drive(loop, row.output, row.share(loop.out))
             if row.output_low is not None:
@@ -312,26 +310,39 @@ class Scan:
             item.claimed = self.count
         item.owner, item.cause, item.loop = "loop", loop.label, value
 
-    def _actual(self, loop: Loop) -> float | None:
-        """What the actuator really does, for the tracking anti-windup; an inner loop's working setpoint in a cascade."""
+    def _actual(self, loop: Loop) -> tuple[float | None, bool]:
+        """What the actuator really does where that is not what the loop asks for, and whether it listens to somebody else."""
         row = loop.row
         if row.inner is not None:
-            inner = self.parts.loops[row.inner]
-            return inner.sp if inner.mode == "CASCADE" and inner.sp is not None else self._pv(inner)
+            return self._inner(self.parts.loops[row.inner])
         if row.output is None:
-            return None
+            return None, False
         outputs = self.parts.outputs
         high = outputs.by_tag[row.output]
         low = outputs.by_tag[row.output_low] if row.output_low is not None else None
-        if high.state == "diverged":
-            return outputs.actual(row.output, self.parts.image) if low is None else None
-        if not high.blocked and (low is None or not low.blocked):
-            return None
-        return row.whole(high.commanded or 0.0, (low.commanded or 0.0) if low is not None else 0.0)
+        does, does_low = high.really(self.parts.image), None if low is None else low.really(self.parts.image)
+        if does is None and does_low is None:
+            return None, False
+        does = high.commanded or 0.0 if does is None else does
+        does_low = (0.0 if low is None else low.commanded or 0.0) if does_low is None else does_low
+        return row.whole(does, does_low), False
+
+    def _inner(self, inner: Loop) -> tuple[float | None, bool]:
+        """The same of an inner loop: what it follows; its own pv while it can do no more; where it is while it does not listen."""
+        if inner.row.kind == "select":
+            does = self._actual(inner)[0]
+            return inner.out if does is None else does, False
+        if inner.mode == "AUTO" and inner.sp is not None:
+            return inner.sp, True
+        if inner.mode != "CASCADE" or inner.sp is None:
+            return self._pv(inner), True
+        pv = self._pv(inner) if inner.saturated else None
+        return inner.sp if pv is None else pv, False
 
     def _pv(self, loop: Loop) -> float | None:
         i = loop.row.pv
         return None if i is None or self.parts.image.quality[i] & 0xC0000000 else self.parts.image.value[i]
+
 
 def replay(scan: Scan, stored: Sequence[Any]) -> None:
     """Fold a journal into a fresh scan: loops, latches, alarms and batches as they were; outputs wait for somebody to want them."""

@@ -17,9 +17,11 @@ from gateway.control.conditions import compile_set, parse
 from gateway.control.conversation import Conversation
 from gateway.control.demand import OutputRow
 from gateway.control.derived import DerivedRow
+from gateway.control.dosing import DoseRow
 from gateway.control.image import SECOND
 from gateway.control.interlock import Row
-from gateway.control.loop import LimitRow, LoopRow
+from gateway.control.linear import Straight, Zone, curve, strong_acid
+from gateway.control.loop import Forward, LimitRow, LoopRow
 from gateway.plant.names import Names
 
 Talk = Conversation | OpcUaConversation
@@ -87,20 +89,32 @@ class Rows:
             output=output,
             output_low=self.index[loop.to_low] if loop.to_low else None,
             inner=inner,
-            outer=any(other.to == name for other in self.config.loops.values()),
+            outer=loop.kind != "select" and any(other.to == name for other in self.config.loops.values()),
             gain=sign * loop.gain,
             ti_s=loop.ti_s,
             td_s=loop.td_s,
             tf_s=loop.tf_s,
             b=loop.b,
+            gap=loop.gap,
             out_low=loop.out_low,
             out_high=loop.out_high,
+            out_rate_per_s=loop.out_rate_per_s,
             sp_low=float("-inf") if loop.sp_low is None else loop.sp_low,
             sp_high=float("inf") if loop.sp_high is None else loop.sp_high,
             sp_rate_per_s=loop.sp_rate_per_min / 60.0 if loop.sp_rate_per_min else None,
             holdback=loop.holdback,
-            linearise=loop.linearise,
+            sp_track=loop.sp_track,
+            straight=_straight(loop),
+            forward=None if (f := loop.forward) is None else Forward(self.index[f.pv], f.gain, f.zero),
+            zones=() if loop.schedule is None else tuple(Zone(each.below, each.factor) for each in loop.schedule.zones),
+            zones_pv=self.index[loop.schedule.by] if loop.schedule is not None and loop.schedule.by else None,
+            zones_margin=0.0 if loop.schedule is None else loop.schedule.margin,
+            hysteresis=loop.hysteresis,
+            bias=loop.bias,
+            dose=None if (d := loop.dosing) is None else DoseRow(d.fast, d.slow, d.slow_below, d.in_flight, ns(d.settle_s)),
+            pick=loop.pick,
             bad_hold_ns=ns(loop.bad_hold_s),
+            good_scans=loop.good_scans,
             bad_out=loop.bad_out,
             safe_out=safe,
             limits=limits,
@@ -226,6 +240,11 @@ class Rows:
             high=high,
             reset=row.reset or "",
         )
+
+
+def _straight(loop: LoopModel) -> Straight | None:
+    """What turns sp and pv into what the controller sees."""
+    return {"none": None, "strong_acid": strong_acid, "curve": curve(loop.curve) if loop.curve else None}[loop.linearise]
 
 
 def _answers_with_feedback(talk: Talk, tag: Tag) -> bool:

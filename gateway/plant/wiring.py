@@ -202,8 +202,11 @@ def _internal(what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop])
 
 def _cascade_order(loops: Mapping[str, LoopModel]) -> list[str]:
     """Outer loops before the inner ones they drive."""
-    inner = {loop.to for loop in loops.values()}
-    return [n for n in loops if n not in inner] + [n for n in loops if n in inner]
+    def depth(name: str) -> int:
+        inner = loops[name].to
+        return 1 + depth(inner) if inner in loops else 0
+
+    return sorted(loops, key=depth, reverse=True)
 
 
 def _sampler(analyzer: OpcUaConversation | None) -> Callable[[SampleRequested, Now], None]:

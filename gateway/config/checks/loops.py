@@ -9,6 +9,7 @@ from gateway.config.checks.tags import period_s
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Loop
+from gateway.control.linear import curve
 
 
 def ends(draft: Draft) -> Iterator[Fault]:
@@ -26,29 +27,78 @@ def ends(draft: Draft) -> Iterator[Fault]:
         for key, limit in loop.limits.items():
             if limit.pv not in values:
                 yield draft.unknown(("loops", name, "limits", key, "pv"), limit.pv, values, "tag")
+        if loop.forward is not None and loop.forward.pv not in values:
+            yield draft.unknown(("loops", name, "forward", "pv"), loop.forward.pv, values, "tag")
+        if loop.schedule is not None and loop.schedule.by is not None and loop.schedule.by not in values:
+            yield draft.unknown(("loops", name, "schedule", "by"), loop.schedule.by, values, "tag")
+
+
+_ONLY = {                                       # what means something for some kinds only
+    "limits": ("feed",), "dosing": ("total",), "pick": ("select",), "bias": ("ratio",), "hysteresis": ("on_off",),
+    "schedule": ("pid", "dose"), "forward": ("pid", "dose"), "gap": ("pid", "dose"), "linearise": ("pid", "dose"), "ti_s": ("pid", "dose"),
+    "td_s": ("pid", "dose"), "out_rate_per_s": ("pid", "dose"), "to_low": ("pid", "dose"),
+}  # fmt: skip
+
+
+def own(draft: Draft) -> Iterator[Fault]:
+    """Nothing is said that the kind of loop does not look at."""
+    for name, loop in draft.loops.items():
+        for key, kinds in _ONLY.items():
+            if loop.kind not in kinds and getattr(loop, key) != Loop.model_fields[key].get_default(call_default_factory=True):
+                yield draft.fault(("loops", name, key), f"only for {' and '.join(kinds)}, this is {loop.kind}")
 
 
 def parts(draft: Draft) -> Iterator[Fault]:
     """Each kind of loop has what it works with."""
     for name, loop in draft.loops.items():
-        if loop.kind in ("pid", "dose", "on_off") and loop.pv is None:
+        if loop.kind in ("pid", "dose", "on_off", "ratio", "total") and loop.pv is None:
             yield draft.fault(("loops", name), f"a {loop.kind} loop needs a pv")
         if loop.kind in ("feed", "dose") and loop.valve is None:
             yield draft.fault(("loops", name), f"a {loop.kind} loop needs the valve it feeds through")
-        if loop.limits and loop.kind != "feed":
-            yield draft.fault(("loops", name, "limits"), f"only a feed has limits, this is {loop.kind}")
+        if loop.kind == "total":
+            yield from _dosing(draft, name, loop)
+        offers = [other for other, each in draft.loops.items() if each.to == name]
+        if loop.kind == "select" and len(offers) < 2:
+            yield draft.fault(("loops", name), f"selects among two or more loops that go to it, of which there are {len(offers)}")
+        if loop.bad_out == "ramp" and loop.out_rate_per_s is None:
+            yield draft.fault(("loops", name, "bad_out"), "a ramp needs out_rate_per_s")
         if loop.holdback is not None and loop.sp_rate_per_min is None:
             yield draft.fault(("loops", name, "holdback"), "a holdback without sp_rate_per_min holds nothing back")
         if loop.linearise == "strong_acid" and loop.pv in draft.value_names() and draft.unit_of(loop.pv) != "pH":
             yield draft.fault(("loops", name, "linearise"), f"strong_acid needs a pv in pH, {loop.pv} is in {draft.unit_of(loop.pv)}")
+        if (loop.linearise == "curve") != bool(loop.curve):
+            yield draft.fault(("loops", name, "linearise"), f"{loop.linearise}, with {len(loop.curve)} points of a curve")
         if loop.to_low is not None and loop.to_low == loop.to:
             yield draft.fault(("loops", name, "to_low"), f"both halves of the split drive {loop.to}")
+
+
+def _dosing(draft: Draft, name: str, loop: Loop) -> Iterator[Fault]:
+    """A total doses slower at its end, at rates that its output has."""
+    dose = loop.dosing
+    if dose is None:
+        yield draft.fault(("loops", name), "a total loop needs dosing")
+    elif not loop.out_low < dose.slow <= dose.fast <= loop.out_high:
+        text = f"slow {dose.slow:g} and fast {dose.fast:g} must rise inside {loop.out_low:g}..{loop.out_high:g} of its output"
+        yield draft.fault(("loops", name, "dosing"), text)
+
+
+def shapes(draft: Draft) -> Iterator[Fault]:
+    """A titration curve and the zones of a gain schedule rise."""
+    for name, loop in draft.loops.items():
+        if loop.curve:
+            try:
+                curve(loop.curve)
+            except ValueError as error:
+                yield draft.fault(("loops", name, "curve"), str(error))
+        borders = [zone.below for zone in loop.schedule.zones] if loop.schedule is not None else []
+        if borders != sorted(set(borders)):
+            yield draft.fault(("loops", name, "schedule", "zones"), f"{', '.join(f'{b:g}' for b in borders)} does not rise")
 
 
 def tuning(draft: Draft) -> Iterator[Fault]:
     """A gain that moves something, and an integral slower than the scan."""
     for name, loop in draft.loops.items():
-        if loop.kind not in ("pid", "dose", "on_off"):
+        if loop.kind not in ("pid", "dose"):
             continue
         if loop.gain <= 0:
             what = "moves nothing" if loop.gain == 0 else "is negative; say action: direct"
@@ -72,7 +122,8 @@ def spans(draft: Draft) -> Iterator[Fault]:
 def _setpoint(draft: Draft, name: str, loop: Loop) -> Iterator[Fault]:
     """The setpoint can be measured."""
     seen = draft.tags.get(loop.pv or "") or draft.derived.get(loop.pv or "")
-    if seen is None or seen.range is None or (loop.kind == "direct" and draft.unit_of(loop.pv or "") != draft.unit_of(loop.to)):
+    other = loop.kind == "ratio" or (loop.kind == "direct" and draft.unit_of(loop.pv or "") != draft.unit_of(loop.to))
+    if seen is None or seen.range is None or other:
         return
     for key, value in (("sp_low", loop.sp_low), ("sp_high", loop.sp_high)):
         if value is not None and not seen.range[0] <= value <= seen.range[1]:
@@ -114,7 +165,8 @@ def owners(draft: Draft) -> Iterator[Fault]:
     for name, loop in draft.loops.items():
         for key in ("to", "to_low"):
             target = getattr(loop, key)
-            for other in taken.get(target, []) if target else []:
+            shared = target in draft.loops and draft.loops[target].kind == "select"
+            for other in taken.get(target, []) if target and not shared else []:
                 if other != name and not _apart(loop, draft.loops[other]):
                     yield draft.fault(("loops", name, key), f"{target} is already driven by loop {other}")
                     break
@@ -176,4 +228,4 @@ def totals(draft: Draft) -> Iterator[Fault]:
             yield draft.fault(("loops", name, "total"), f"{loop.total} is in {unit}, a total is a volume or a mass")
 
 
-CHECKS = (ends, parts, tuning, spans, limiters, owners, cascades, measured_in_time, totals)
+CHECKS = (ends, own, parts, shapes, tuning, spans, limiters, owners, cascades, measured_in_time, totals)

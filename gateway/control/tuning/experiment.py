@@ -15,6 +15,7 @@ import msgspec
 from gateway.control.chain import Entry, LoopMode, LoopTuned, LoopTuning
 from gateway.control.command import Command
 from gateway.control.image import SECOND
+from gateway.control.laws import PidLaw
 from gateway.control.loop import Loop
 from gateway.control.parts import Parts
 from gateway.control.tuning.relay import Reason, Relay, RelayRow
@@ -85,7 +86,7 @@ class Tunings:
     def _unsuited(self, loop: Loop) -> str:
         """Why this loop cannot be tuned by a relay now; "" when it can."""
         name, row = loop.row.name, loop.row
-        if row.kind != "pid" or row.linearise != "none":
+        if row.kind != "pid" or row.straight is not None:
             what = f"a {row.kind} loop" if row.kind != "pid" else "its controller sees its pv linearised"
             return f"{name}: no relay experiment, {what}"
         if name in self.running or name in self._asked:
@@ -157,7 +158,7 @@ class Tunings:
             return                              # the configuration has lost it since
         if isinstance(entry, LoopTuned):
             if (entry.gain_configured, entry.ti_configured_s, entry.td_configured_s) == configured_of(loop):
-                loop.retune(entry.gain, entry.ti_s, entry.td_s)
+                _retune(loop, entry)
                 self.tuned[entry.loop] = entry
         elif entry.event == "begun":
             self._asked.discard(entry.loop)
@@ -197,7 +198,9 @@ class Tunings:
         found = self._obstacle(loop, running)
         if found is not None:
             return self._end(loop, *found)
-        loop.out = running.relay.step(now, self.parts.image.value[row.pv], self.parts.image.quality[row.pv])
+        wanted = running.relay.step(now, self.parts.image.value[row.pv], self.parts.image.quality[row.pv])
+        step = (row.out_rate_per_s or math.inf) * row.period_ns / SECOND
+        loop.out += min(max(wanted - loop.out, -step), step)
         ending = running.relay.ending
         return self._end(loop, ending.reason, ending.detail) if ending is not None else None
 
@@ -218,7 +221,7 @@ class Tunings:
         running = self.running.pop(loop.row.name)
         loop.out = running.relay.end("asked")
         loop.label = f"{loop.row.name} {loop.mode}"
-        loop.pid.fresh = True
+        loop.law.begin(loop.out)
 
     def _obstacle(self, loop: Loop, running: Experiment | None = None) -> tuple[Reason, str] | None:
         """What keeps the output from doing as the experiment says, or wants the unit at rest; None where nothing does."""
@@ -258,11 +261,10 @@ class Tunings:
         if loop.row.kind != "pid":
             return {}
         accepted, running, last = self.tuned.get(name), self.running.get(name), self.last.get(name)
-        keys = ("gain", "ti_s", "td_s")
-        body: dict[str, Any] = {"tuning": dict(zip(keys, tuning_of(loop), strict=True))}
+        body: dict[str, Any] = {}
         if accepted is not None and tuning_of(loop) != configured_of(loop):
-            body["tuning"] |= {"rule": accepted.rule, "who": accepted.who, "why": accepted.why}
-            body["configured"] = dict(zip(keys, configured_of(loop), strict=True))
+            body["tuned"] = {"rule": accepted.rule, "who": accepted.who, "why": accepted.why}
+            body["configured"] = dict(zip(("gain", "ti_s", "td_s"), configured_of(loop), strict=True))
         if running is not None:
             relay = running.relay
             entry = running.entry
@@ -274,10 +276,17 @@ class Tunings:
 
 
 def tuning_of(loop: Loop) -> tuple[float, float | None, float]:
-    """Gain (as in loops.yaml), ti_s and td_s that a loop works with."""
-    return abs(loop.pid.gain), loop.pid.ti, loop.pid.td
+    """Gain (as in loops.yaml), ti_s and td_s that a loop works with, apart from its gain schedule."""
+    t = loop.law.tuning if isinstance(loop.law, PidLaw) else loop.row.tuning()
+    return abs(t.gain), t.ti_s, t.td_s
 
 
 def configured_of(loop: Loop) -> tuple[float, float | None, float]:
     """Those that its configuration says."""
     return abs(loop.row.gain), loop.row.ti_s, loop.row.td_s
+
+
+def _retune(loop: Loop, entry: LoopTuned) -> None:
+    if isinstance(loop.law, PidLaw):
+        gain = math.copysign(entry.gain, loop.row.gain)
+        loop.law.retune(msgspec.structs.replace(loop.law.tuning, gain=gain, ti_s=entry.ti_s, td_s=entry.td_s))

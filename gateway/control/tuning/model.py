@@ -42,7 +42,7 @@ class Plant(msgspec.Struct, frozen=True, kw_only=True):
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Gain, integral and derivative time of the ideal form, ``K (1 + 1/(Ti s) + Td s)``; ``rule``: where it comes from.
 
-    The derivative has a lag of td/``n``; ``tf_s`` is a first-order filter on the pv, seen by every term.
+    The derivative has a lag of td/``n``; ``tf_s`` is the second-order filter on the pv, 1/(1 + Tf s + (Tf s)^2/2).
     """
 
     gain: float
@@ -56,7 +56,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         """The response of controller and filter at ``w`` rad/s."""
         s = 1j * w
         terms = 1.0 + (1.0 / (self.ti_s * s) if self.ti_s else 0.0) + self.td_s * s / (1.0 + self.td_s * s / self.n)
-        return self.gain * terms / (1.0 + self.tf_s * s)
+        return self.gain * terms / (1.0 + self.tf_s * s * (1.0 + self.tf_s * s / 2.0))
 
 
 class Margins(msgspec.Struct, frozen=True):

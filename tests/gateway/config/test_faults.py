@@ -331,7 +331,7 @@ UNITS = [
     Mistake("units.yaml", "      vent_air: FIT-402\n", "", "role 'vent_air' is missing", "    roles:\n      hot_supply"),
 ]
 
-CAUSTIC = "    to: XV-301\n    gain: 10\n    out_low: 0\n    out_high: 1\n    sp_low: 8.5\n    sp_high: 11\n"
+CAUSTIC = "    to: XV-301\n    hysteresis: 0.5\n    out_low: 0\n    out_high: 1\n    sp_low: 8.5\n    sp_high: 11\n"
 LOOPS = [
     Mistake("loops.yaml", "unit_of: SC-101", "unit_of: SC-100", "unknown unit 'SC-100'"),
     Mistake("loops.yaml", "pv: FIT-202", "pv: FIT-209", "unknown tag 'FIT-209'"),
@@ -341,11 +341,37 @@ LOOPS = [
     Mistake("loops.yaml", "to_low: TV-10{n}1C", "to_low: SY-14{n}", "SY-141 is already driven by loop TIC-1012", "    to: SY-14{n}"),
     Mistake("loops.yaml", "    pv: FIT-202\n", "", "a pid loop needs a pv", "  FIC-202:"),
     Mistake("loops.yaml", "    valve: XV-10{n}1\n", "", "a feed loop needs the valve", "  FIC-11{n}:"),
-    Mistake("loops.yaml", "gain: 10\n    out_low: 0\n    out_high: 1", "gain: 0\n    out_low: 0\n    out_high: 1", "0 moves nothing"),
+    Mistake("loops.yaml", "gain: 8\n    ti_s: 10\n", "gain: 0\n    ti_s: 10\n", "0 moves nothing"),
+    Mistake("loops.yaml", "    hysteresis: 0.5\n", "    hysteresis: 0.5\n    gap: 0.2\n", "only for pid and dose, this is on_off", "gap"),
+    Mistake("loops.yaml", "    ti_s: 10\n", "    ti_s: 10\n    linearise: curve\n", "curve, with 0 points of a curve", "linearise: curve"),
+    Mistake(
+        "loops.yaml", "    ti_s: 10\n", "    ti_s: 10\n    linearise: curve\n    curve: [[1, 1], [2, 1]]\n",
+        "both columns rising", "    curve: [[",
+    ),
+    Mistake(
+        "loops.yaml", "    ti_s: 10\n", "    ti_s: 10\n    forward: {pv: FIT-209, gain: 1}\n", "unknown tag 'FIT-209'", "    forward"
+    ),
+    Mistake(
+        "loops.yaml", "    ti_s: 10\n",
+        "    ti_s: 10\n    schedule: {by: FIT-202, zones: [{below: 3, factor: 1}, {below: 2, factor: 2}]}\n",
+        "3, 2 does not rise", "    schedule",
+    ),
+    Mistake(
+        "loops.yaml", "    ti_s: 10\n",
+        "    ti_s: 10\n    schedule: {by: FIT-209, zones: [{below: 1, factor: 1}, {below: 2, factor: 2}]}\n",
+        "unknown tag 'FIT-209'", "    schedule",
+    ),
+    Mistake("loops.yaml", "    ti_s: 10\n", "    ti_s: 10\n    bad_out: ramp\n", "a ramp needs out_rate_per_s", "    bad_out: ramp"),
+    Mistake(
+        "loops.yaml", "    kind: pid\n    unit_of: FP-201\n    pv: FIT-202\n    to: SY-202\n    gain: 8\n    ti_s: 10\n    tf_s: 1\n",
+        "    kind: total\n    dosing: {fast: 200, slow: 1, slow_below: 1}\n    unit_of: FP-201\n    pv: FIT-202\n    to: SY-202\n",
+        "slow 1 and fast 200 must rise inside 0..100 of its output", "    dosing",
+    ),
+    Mistake("loops.yaml", "    kind: direct\n    unit_of: SC-101\n", "    kind: select\n    unit_of: SC-101\n", "are 0", "  SIC-101:"),
     Mistake(
         "loops.yaml",
-        "gain: 10\n    out_low: 0\n    out_high: 1",
-        "gain: -10\n    out_low: 0\n    out_high: 1",
+        "gain: 8\n    ti_s: 10\n",
+        "gain: -8\n    ti_s: 10\n",
         "is negative; say action: direct",
     ),
     Mistake("loops.yaml", "ti_s: 10\n", "ti_s: 0.8\n", "less than two scans"),

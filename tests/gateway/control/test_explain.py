@@ -55,7 +55,7 @@ def test_a_loop_tells_mode_setpoint_and_who_set_it():
     plant.run(4)
     told = explain(plant.scan, "JIC", plant.now)
     assert (told["mode"], told["sp"], told["owner"], told["because"]) == ("AUTO", 40.0, "operator", "warm up")
-    assert set(told["terms"]) == {"p", "i", "d"}
+    assert set(told["terms"]) == {"p", "i", "d", "ff"}
 
 
 def test_a_bypassed_interlock_tells_for_how_long_and_by_whom():

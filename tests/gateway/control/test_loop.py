@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -10,10 +11,14 @@ from hypothesis import strategies as st
 
 from devices.quality import BAD_NO_COMMUNICATION, GOOD, UNCERTAIN
 from gateway.control.chain import LoopMode
+from gateway.control.dosing import DoseRow
 from gateway.control.image import SECOND, Image
-from gateway.control.loop import LimitRow, Loop, LoopRow, request
+from gateway.control.laws import KINDS, PidLaw
+from gateway.control.linear import Zone, strong_acid
+from gateway.control.loop import Forward, LimitRow, Loop, LoopRow, request
 
 PV, LEL, RISE = 0, 1, 2
+DOSE = DoseRow(fast=10.0, slow=2.0, slow_below=1.0)
 
 
 class Rig:
@@ -151,20 +156,71 @@ def test_on_a_bad_pv_the_output_is_held_for_a_while_then_the_loop_lets_go(qualit
     assert rig.out == (held if expected is None else expected)
 
 
-def test_a_pv_that_comes_back_in_time_changes_nothing():
-    rig = Rig()
+def test_a_pv_that_comes_back_in_time_and_stays_changes_nothing():
+    rig = Rig(good_scans=3)
     rig.set("MANUAL", out=40.0)
     rig.set("AUTO", 60.0)
     rig.scan(60.0, times=4)
     for _ in range(10):
-        assert rig.scan(-999.0, BAD_NO_COMMUNICATION, times=5) is None
-        rig.scan(60.0)
+        assert rig.scan(-999.0, BAD_NO_COMMUNICATION, times=3) is None
+        assert rig.scan(30.0, times=2) is None
+        assert rig.out == pytest.approx(40.0, abs=0.01)         # Good again, but not for long enough yet
+        rig.scan(60.0, times=4)
     assert rig.out == pytest.approx(40.0, abs=0.01)
 
 
-@pytest.mark.parametrize(("kind", "blind"), [("pid", True), ("on_off", True), ("feed", False), ("direct", False)])
+def test_after_a_time_without_pv_the_controller_goes_on_from_where_the_output_is():
+    """The pv went elsewhere meanwhile: no kick by what was seen before."""
+    rig = Rig(td_s=20.0)
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0, times=4)
+    rig.scan(60.0, BAD_NO_COMMUNICATION, times=3)
+    rig.scan(50.0, times=3)
+    assert rig.out == pytest.approx(40.0, abs=0.01)
+
+
+def test_a_pv_that_comes_and_goes_is_none():
+    rig = Rig(bad_hold_ns=3 * SECOND, good_scans=3, safe_out=5.0)
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0, times=4)
+    for _ in range(4):
+        rig.scan(60.0, BAD_NO_COMMUNICATION)
+        rig.scan(60.0)
+    assert (rig.loop.mode, rig.out) == ("MANUAL", 5.0)
+
+
+def test_a_pv_lost_for_good_may_ramp_the_output_to_safe():
+    rig = Rig(bad_out="ramp", out_rate_per_s=2.0, safe_out=5.0, bad_hold_ns=SECOND)
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0, times=2)
+    entry = rig.scan(60.0, BAD_NO_COMMUNICATION, times=3)
+    assert entry is not None
+    assert (entry.out, rig.out) == (5.0, pytest.approx(40.0, abs=0.01))
+    rig.scan(60.0, BAD_NO_COMMUNICATION, times=10)
+    assert rig.out == pytest.approx(30.0, abs=0.1)
+    rig.scan(60.0, BAD_NO_COMMUNICATION, times=40)
+    assert (rig.out, rig.loop.fading) == (5.0, False)
+
+
+def test_a_person_ends_the_ramp_to_safe():
+    rig = Rig(bad_out="ramp", out_rate_per_s=2.0, safe_out=5.0, bad_hold_ns=0)
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0)
+    rig.scan(60.0, BAD_NO_COMMUNICATION, times=3)
+    rig.set("MANUAL", out=20.0)
+    rig.scan(60.0, BAD_NO_COMMUNICATION, times=10)
+    assert rig.out == 20.0
+
+
+@pytest.mark.parametrize(("kind", "blind"), [
+    ("pid", True), ("on_off", True), ("ratio", True), ("total", True), ("feed", False), ("direct", False), ("select", False),
+])  # fmt: skip
 def test_only_a_loop_that_needs_its_pv_is_blind_without_it(kind: str, blind: bool):
-    rig = Rig(kind=kind)
+    rig = Rig(kind=kind, dose=DOSE)
     rig.image.quality[PV] = BAD_NO_COMMUNICATION
     assert rig.loop.blind(rig.image) is blind
 
@@ -197,7 +253,7 @@ def test_a_limit_that_is_not_good_lets_nothing_in(quality: int):
 
 
 def test_an_on_off_loop_has_hysteresis_and_is_off_when_it_cannot_see():
-    rig = Rig(kind="on_off", gain=10.0, out_high=1.0)
+    rig = Rig(kind="on_off", hysteresis=0.5, out_high=1.0)
     rig.set("AUTO", 9.5)
     assert (rig.scan(9.4), rig.out) == (None, 1.0)
     assert (rig.scan(9.8), rig.out) == (None, 1.0)
@@ -239,3 +295,144 @@ def test_a_loop_keeps_its_turn_when_ticks_come_late():
             turns += 1
             rig.loop.update(rig.image, now, None)
     assert turns == 100
+
+
+# --- what a controller may be told besides ---------------------------------------------------------------------------------
+def test_the_feed_forward_acts_at_once_and_stays_where_it_was_when_its_value_is_lost():
+    rig = Rig(forward=Forward(LEL, gain=2.0, zero=10.0), ti_s=1e6)
+    rig.image.value[LEL] = 10.0
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0, times=2)
+    rig.image.value[LEL] = 15.0
+    rig.scan(60.0)
+    assert rig.out == pytest.approx(50.0, abs=0.01)
+    rig.image.value[LEL], rig.image.quality[LEL] = 90.0, BAD_NO_COMMUNICATION
+    rig.scan(60.0)
+    assert rig.out == pytest.approx(50.0, abs=0.01)
+
+
+@given(st.floats(0.0, 100.0), st.floats(0.02, 50.0))
+def test_another_zone_of_the_gain_schedule_does_not_move_the_output(out: float, factor: float):
+    rig = Rig(zones=(Zone(50.0, 1.0), Zone(100.0, factor)), zones_pv=LEL, ti_s=1e6)
+    rig.image.value[LEL] = 20.0
+    rig.set("MANUAL", out=out)
+    rig.set("AUTO", 60.0)
+    rig.scan(58.0, times=2)
+    before = rig.out
+    rig.image.value[LEL] = 80.0
+    rig.scan(58.0)
+    assert rig.out == pytest.approx(before, abs=0.01)
+    law = rig.loop.law
+    assert isinstance(law, PidLaw)
+    assert law.pid.tuning.gain == pytest.approx(2.0 * factor)
+
+
+def test_a_schedule_that_cannot_see_what_it_goes_by_leaves_the_gain_alone():
+    rig = Rig(zones=(Zone(50.0, 1.0), Zone(100.0, 0.1)), zones_pv=LEL)
+    rig.image.value[LEL], rig.image.quality[LEL] = 80.0, UNCERTAIN
+    rig.set("AUTO", 60.0)
+    rig.scan(58.0, times=2)
+    assert isinstance(rig.loop.law, PidLaw)
+    assert rig.loop.law.factor == 1.0
+
+
+@pytest.mark.parametrize(("pv", "sp"), [(1.0, 3.5), (3.5, 1.0), (12.0, 3.0)])
+def test_a_change_of_setpoint_in_another_coordinate_begins_without_a_bump(pv: float, sp: float):
+    rig = Rig(straight=strong_acid, gain=100.0, ti_s=500.0)
+    rig.set("MANUAL", out=30.0)
+    rig.set("AUTO", sp)
+    rig.scan(pv)
+    assert rig.out == pytest.approx(30.0, abs=0.03)
+
+
+@given(st.floats(0, 100), st.floats(0, 95))
+def test_a_loop_may_keep_the_pv_it_has(out: float, pv: float):
+    rig = Rig(sp_track=True)
+    rig.set("MANUAL", out=out)
+    rig.scan(pv, times=2)
+    assert rig.set("AUTO") == ""
+    assert rig.loop.sp == pv
+    rig.scan(pv, times=3)
+    assert rig.out == pytest.approx(out, abs=0.01)
+
+
+def test_the_output_goes_no_faster_than_its_rate():
+    rig = Rig(out_rate_per_s=1.0)
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0, times=2)
+    seen = [rig.out]
+    for _ in range(20):
+        rig.scan(20.0)
+        seen.append(rig.out)
+    assert max(abs(b - a) for a, b in itertools.pairwise(seen)) <= 0.5 + 1e-9
+    assert rig.out > 45.0
+
+
+def test_every_term_can_be_seen():
+    rig = Rig(td_s=5.0, forward=Forward(LEL, 1.0))
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(59.0, times=3)
+    shown = rig.loop.law.show()
+    assert set(shown) == {"terms", "tuning", "gain_factor", "pv_seen", "tracking"}
+    assert sum(shown["terms"].values()) == pytest.approx(rig.out, abs=1e-9)  # pyright: ignore
+
+
+# --- ratio, total, selection -------------------------------------------------------------------------------------------------
+def test_a_ratio_follows_the_wild_flow():
+    rig = Rig(kind="ratio", bias=1.0, out_high=50.0)
+    rig.set("AUTO", 2.5)
+    rig.scan(4.0)
+    assert rig.out == pytest.approx(11.0)
+    rig.scan(400.0)
+    assert rig.out == 50.0
+
+
+def test_a_ratio_without_its_wild_flow_lets_go():
+    rig = Rig(kind="ratio", bad_hold_ns=2 * SECOND)
+    rig.set("AUTO", 2.5)
+    rig.scan(4.0)
+    rig.scan(4.0, BAD_NO_COMMUNICATION, times=3)
+    assert (rig.loop.mode, rig.out) == ("AUTO", 10.0)
+    rig.scan(4.0, BAD_NO_COMMUNICATION, times=4)
+    assert (rig.loop.mode, rig.out) == ("MANUAL", 0.0)
+
+
+@pytest.mark.fault("P01")
+def test_a_dose_closes_at_once_when_its_counter_is_lost():
+    rig = Rig(kind="total", dose=DOSE)
+    rig.set("AUTO", 20.0)
+    rig.scan(3.0)
+    assert rig.out == 10.0
+    rig.scan(3.0, BAD_NO_COMMUNICATION)
+    assert (rig.out, rig.loop.limited_by) == (0.0, "total not good")
+    rig.scan(19.5)
+    assert rig.out == 2.0
+    rig.scan(20.0)
+    assert rig.out == 0.0
+
+
+def offering(name: str, out: float, mode: str = "AUTO") -> Loop:
+    loop = Loop(LoopRow(name=name, kind="pid", unit="R-101", period_ns=SECOND, pv=PV, inner="UY"))
+    loop.mode, loop.out = mode, out
+    return loop
+
+
+@pytest.mark.parametrize(("pick", "chosen", "out"), [("low", "FIC", 30.0), ("high", "TIC", 60.0)])
+def test_a_selector_takes_the_least_or_the_greatest_of_those_not_in_manual(pick: str, chosen: str, out: float):
+    rig = Rig(kind="select", pick=pick, safe_out=5.0)
+    assert rig.set("AUTO") == ""
+    rig.scan()
+    assert (rig.out, rig.loop.limited_by) == (5.0, "nobody")
+    for loop in (offering("TIC", 60.0), offering("FIC", 30.0), offering("PIC", 0.0, "MANUAL"), offering("QIC", 100.0, "MANUAL")):
+        rig.loop.take(loop)
+    rig.scan()
+    assert (rig.out, rig.loop.limited_by) == (out, chosen)
+    assert "AUTO or MANUAL" in rig.set("CASCADE") or "no loop drives" in rig.set("CASCADE")
+
+
+def test_there_is_a_law_for_every_kind():
+    for kind in KINDS:
+        Loop(LoopRow(name="X", kind=kind, unit="R-101", period_ns=SECOND, pv=PV, dose=DOSE))

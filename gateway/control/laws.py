@@ -1,0 +1,253 @@
+"""What a loop does with its setpoint, kind by kind: pid, ratio, total, feed, on_off, direct, select.
+
+    law = make(row)
+    law.move(row, sp, image, h_s, now, actual)      # the output it asks for
+
+``needs``: what it is without a Good pv. "hold": the loop holds its output for a while, then lets go; "close": it is off at once;
+"nothing": it looks at no pv. A loop that needs one is not taken out of MANUAL without.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gateway.control.dosing import Dosing
+from gateway.control.image import Image
+from gateway.control.linear import Schedule
+from gateway.control.loop_row import LoopRow
+from gateway.control.pid import Pid, Tuning
+
+_MASK = 0xC0000000
+
+
+class Law(Protocol):
+    """State and rule of one kind. ``limited_by``: what sets the output, where that is not the setpoint."""
+
+    needs: str
+    limited_by: str
+
+    def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float: ...
+    def begin(self, out: float) -> None: ...
+    def show(self) -> dict[str, object]: ...
+
+
+class PidLaw:
+    """The controller with what makes its process straight, its gain schedule and its feed-forward."""
+
+    needs = "hold"
+    __slots__ = ("limited_by", "tuning", "pid", "schedule", "forward", "tracked", "factor")
+
+    def __init__(self, row: LoopRow) -> None:
+        self.limited_by = ""
+        self.tuning = row.tuning()
+        self.pid = Pid(self.tuning, row.out_low, row.out_high, row.out_rate_per_s or float("inf"))
+        self.schedule = Schedule(row.zones, row.zones_margin) if row.zones else None
+        self.forward = 0.0                      # the last that could be told
+        self.factor = 1.0
+        self.tracked: float | None = None       # what the integral was made to follow in the last step
+
+    def begin(self, out: float) -> None:
+        """A new start: the next step continues from ``out``, or from where the actuator is."""
+        self.pid.fresh, self.pid.out = True, out
+
+    def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
+        pid = self.pid
+        assert row.pv is not None
+        pv = image.value[row.pv]
+        if self.schedule is not None:
+            self._schedule(row, image)
+        if row.forward is not None and not image.quality[row.forward.pv] & _MASK:
+            self.forward = row.forward.gain * (image.value[row.forward.pv] - row.forward.zero)
+        if row.straight is not None:
+            sp, pv = row.straight(sp), row.straight(pv)
+        if pid.fresh:
+            pid.track(pid.out if actual is None else actual, sp, pv, self.forward)
+        self.tracked = actual
+        return pid.update(sp, pv, h_s, actual, self.forward)
+
+    def follow(self, row: LoopRow, sp: float, image: Image, out: float) -> float:
+        """What it drives listens to somebody else: be where that is, so that it can be taken over without a bump."""
+        assert row.pv is not None
+        pv = image.value[row.pv]
+        if row.straight is not None:
+            sp, pv = row.straight(sp), row.straight(pv)
+        self.pid.track(out, sp, pv, self.forward)
+        self.tracked = out
+        return self.pid.out
+
+    def retune(self, tuning: Tuning) -> None:
+        """Another tuning from now on, without a bump; the schedule's factor stands on top of it."""
+        self.tuning = tuning
+        self._apply()
+
+    def _schedule(self, row: LoopRow, image: Image) -> None:
+        by = row.pv if row.zones_pv is None else row.zones_pv
+        if self.schedule is None or by is None or image.quality[by] & _MASK:
+            return                              # unknown: the gain stays as it is
+        factor = self.schedule.factor(image.value[by])
+        if factor != self.factor:
+            self.factor = factor
+            self._apply()
+
+    def _apply(self) -> None:
+        t = self.tuning
+        self.pid.retune(Tuning(t.gain * self.factor, t.ti_s, t.td_s, t.tf_s, t.b, t.gap))
+
+    def show(self) -> dict[str, object]:
+        pid, t = self.pid, self.pid.tuning
+        terms = dict(zip(("p", "i", "d", "ff"), pid.terms, strict=True))
+        tuning = {"gain": t.gain, "ti_s": t.ti_s, "td_s": t.td_s, "tf_s": t.tf_s, "b": t.b, "gap": t.gap}
+        return {"terms": terms, "tuning": tuning, "gain_factor": self.factor, "pv_seen": pid.y, "tracking": self.tracked}
+
+
+class RatioLaw:
+    """So much for each unit of a wild flow: out = sp * pv + bias."""
+
+    needs = "hold"
+    __slots__ = ("limited_by",)
+
+    def __init__(self, row: LoopRow) -> None:
+        self.limited_by = ""
+
+    def begin(self, out: float) -> None:
+        """Nothing to forget."""
+
+    def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
+        assert row.pv is not None
+        return sp * image.value[row.pv] + row.bias
+
+    def show(self) -> dict[str, object]:
+        return {}
+
+
+class TotalLaw:
+    """Dose to a total: sp is what the counter shall show. A counter that is not Good closes."""
+
+    needs = "close"
+    __slots__ = ("limited_by", "dosing")
+
+    def __init__(self, row: LoopRow) -> None:
+        assert row.dose is not None
+        self.limited_by = ""
+        self.dosing = Dosing(row.dose)
+
+    def begin(self, out: float) -> None:
+        """Nothing to forget: a target that was met stays met."""
+
+    def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
+        assert row.pv is not None
+        if image.quality[row.pv] & _MASK:
+            self.limited_by = "total not good"
+            return row.out_low
+        self.limited_by = ""
+        return self.dosing.rate(image.value[row.pv], sp, now)
+
+    def show(self) -> dict[str, object]:
+        return {"in_flight": self.dosing.in_flight, "closed": self.dosing.closed}
+
+
+class OnOffLaw:
+    """On below the setpoint, off above it plus the hysteresis; off while pv is not Good."""
+
+    needs = "close"
+    __slots__ = ("limited_by", "out")
+
+    def __init__(self, row: LoopRow) -> None:
+        self.limited_by = ""
+        self.out = row.out_low
+
+    def begin(self, out: float) -> None:
+        """Nothing to forget."""
+
+    def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
+        assert row.pv is not None
+        pv = image.value[row.pv]
+        if image.quality[row.pv] & _MASK or pv > sp + row.hysteresis:
+            self.out = row.out_low
+        elif pv < sp:
+            self.out = row.out_high
+        return self.out
+
+    def show(self) -> dict[str, object]:
+        return {}
+
+
+class DirectLaw:
+    """The working setpoint is the output."""
+
+    needs = "nothing"
+    __slots__ = ("limited_by",)
+
+    def __init__(self, row: LoopRow) -> None:
+        self.limited_by = ""
+
+    def begin(self, out: float) -> None:
+        """Nothing to forget."""
+
+    def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
+        return sp
+
+    def show(self) -> dict[str, object]:
+        return {}
+
+
+class FeedLaw:
+    """The least of the wanted rate and every limit; a limit whose value is not Good allows nothing."""
+
+    needs = "nothing"
+    __slots__ = ("limited_by",)
+
+    def __init__(self, row: LoopRow) -> None:
+        self.limited_by = ""
+
+    def begin(self, out: float) -> None:
+        """Nothing to forget."""
+
+    def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
+        allowed, by = sp, "recipe"
+        for limit in row.limits:
+            good = image.quality[limit.pv] & _MASK == 0
+            rate = limit.fraction(image.value[limit.pv]) * row.out_high if good else row.out_low
+            if rate < allowed:
+                allowed, by = rate, limit.name if good else limit.name + " (not good)"
+        self.limited_by = by
+        return allowed
+
+    def show(self) -> dict[str, object]:
+        return {}
+
+
+class SelectLaw:
+    """The least or the greatest of what several controllers ask for. Each of them is told what was chosen (external reset)."""
+
+    needs = "nothing"
+    __slots__ = ("limited_by", "offers")
+
+    def __init__(self, row: LoopRow) -> None:
+        self.limited_by = ""
+        self.offers: dict[str, float] = {}      # of the controllers that are not in MANUAL
+
+    def begin(self, out: float) -> None:
+        """Nothing to forget."""
+
+    def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
+        if not self.offers:
+            self.limited_by = "nobody"
+            return row.safe_out
+        pick = min if row.pick == "low" else max
+        self.limited_by = pick(self.offers, key=lambda name: (self.offers[name], name))
+        return self.offers[self.limited_by]
+
+    def show(self) -> dict[str, object]:
+        return {"offers": dict(self.offers)}
+
+
+_KINDS = {
+    "pid": PidLaw, "ratio": RatioLaw, "total": TotalLaw, "on_off": OnOffLaw, "direct": DirectLaw, "feed": FeedLaw, "select": SelectLaw,
+}  # fmt: skip
+KINDS = tuple(_KINDS)
+
+
+def make(row: LoopRow) -> Law:
+    """The law of a row's kind. Raises KeyError for a kind there is not."""
+    return _KINDS[row.kind](row)
