@@ -6,10 +6,13 @@ from typing import Any
 
 import msgspec
 
+from gateway.control.explain import explain
 from gateway.control.health import EDGES_MS, ne107
+from gateway.control.loop import Loop
+from gateway.control.scan import Scan
 from gateway.runtime import Runtime
 
-__all__ = ["links", "status"]
+__all__ = ["links", "loops", "status"]
 
 
 def status(runtime: Runtime) -> dict[str, Any]:
@@ -47,9 +50,25 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "units": units,
         "alarms": {a.row.name: a.state for a in parts.alarms.items if a.state not in ("NORM", "DSUPR")},
         "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
+        "loops": {name: told for name, loop in parts.loops.items() if (told := _unusual(scan, loop))},
         "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},
         "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or ""},
     }
+
+
+def _unusual(scan: Scan, loop: Loop) -> str:
+    """What of a loop's tuning a person should know who did not do it; "" where there is nothing."""
+    told = scan.tunings.told(loop)
+    if told.get("experiment", {}).get("state") == "running":
+        return f"relay experiment by {told['experiment']['who']}"
+    return f"not tuned as configured, by {told['tuned']['who']}" if "tuned" in told else ""
+
+
+def loops(runtime: Runtime) -> dict[str, Any]:
+    """Every loop: where it stands, how it is tuned, how well it does."""
+    scan = runtime.plant.scan
+    now = runtime.clock.now()
+    return {"utc_ns": now.utc, "loops": {name: explain(scan, name, now) for name in scan.parts.loops}}
 
 
 def links(runtime: Runtime) -> dict[str, Any]:

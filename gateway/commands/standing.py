@@ -36,6 +36,8 @@ def show_status(status: dict[str, Any], console: Console) -> None:
         console.print("no batch on any unit")
     _list(console, "trips", status["interlocks"])
     _list(console, "alarms", [f"{name} {state}" for name, state in status["alarms"].items()])
+    if status.get("loops"):
+        _list(console, "loops", [f"{name} {what}" for name, what in status["loops"].items()])
     lost = [f"{name} {state}" for name, state in status["devices"].items() if state != "up"]
     _list(console, "devices", lost or [f"all {len(status['devices'])} up"])
 
