@@ -29,7 +29,7 @@ from gateway.control.tuning.experiment import configured_of, tuning_of
 from gateway.control.tuning.fit import Unfit, fit
 from gateway.control.tuning.model import Tuning
 from gateway.history.rows import NAME
-from gateway.plant import build
+from gateway.plant import Plant, build, deadbands
 
 LOOK_S = 0.5
 WRITTEN_S = 10.0                                # within which the history has what was seen; it is handed over every 5 s
@@ -87,7 +87,8 @@ async def _run(config: Config, given: argparse.Namespace) -> int:
         await _do(given, "loop.tune", event="abort")
         print(f"{given.loop}: the experiment ends")
         return 0
-    loop = build(config).scan.parts.loops[given.loop]
+    plant = build(config)
+    loop = plant.scan.parts.loops[given.loop]
     if given.accept == "configured":
         gain, ti_s, td_s = configured_of(loop)
         return await _accept(given, loop, Tuning(gain=gain, ti_s=ti_s, td_s=td_s, rule="as configured"))
@@ -96,7 +97,7 @@ async def _run(config: Config, given: argparse.Namespace) -> int:
         await _written(config, given)
         if ended["reason"] != "done" and not given.json:
             print(f"the experiment ended early: {ended['reason']} {ended['detail']}".rstrip(), file=sys.stderr)
-    made = study(config, loop, given)
+    made = study(plant, loop, given)
     show(config, made, given)
     if given.accept is None:
         return 0
@@ -106,13 +107,14 @@ async def _run(config: Config, given: argparse.Namespace) -> int:
 
 
 # --- what is known ------------------------------------------------------------------------------------------------------
-def study(config: Config, loop: Loop, given: argparse.Namespace) -> Study:
+def study(plant: Plant, loop: Loop, given: argparse.Namespace) -> Study:
     """Record, model and advice for the time asked for. Raises Unfit, apsw.Error."""
-    row, data = loop.row, given.data
+    row, data, config = loop.row, given.data, plant.config
     if not (data / NAME).exists():
         raise Unfit(f"no history in {data}")
     start, end, experiment = _window(config, given)
-    seen, notes = record(config, row, data, start, end)
+    band = deadbands(plant).get(config.loops[row.name].pv or "", 0.0)
+    seen, notes = record(config, row, data, start, end, band)
     model = fit(seen)
     period_s = row.period_ns / SECOND
     present = _present(loop, data)

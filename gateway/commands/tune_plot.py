@@ -64,7 +64,7 @@ def _axis(values: Sequence[float], unit: str) -> Axis:
 
 
 def _frame(axis: Axis, times: Axis, begin: float, end: float, top: float, tall: float) -> list[str]:
-    found = [f'<text x="{LEFT - 8:g}" y="{top - 6:g}" class="e">{escape(axis.unit)}</text>']
+    found = [f'<text x="{LEFT - 8:g}" y="{top - 13:g}" class="e">{escape(axis.unit)}</text>']
     for tick in axis.ticks:
         y = top + tall * (1.0 - (tick - axis.low) / (axis.high - axis.low))
         found.append(f'<path class="g" d="M{LEFT:g} {y:.1f}H{WIDTH - RIGHT:g}"/>'

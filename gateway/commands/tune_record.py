@@ -47,8 +47,11 @@ def sources(config: Config, name: str) -> Sources:
     return Sources((inner,), note)
 
 
-def record(config: Config, row: LoopRow, data: Path, start: int, end: int) -> tuple[Record, tuple[str, ...]]:
-    """Pv and output of a loop between two times (UTC ns), in s from the first, and what is to be said of it. Raises Unfit."""
+def record(config: Config, row: LoopRow, data: Path, start: int, end: int, band: float) -> tuple[Record, tuple[str, ...]]:
+    """Pv and output of a loop between two times (UTC ns), in s from the first, and what is to be said of it.
+
+    ``band``: change of the pv below which the history keeps nothing. Raises Unfit.
+    """
     pv_tag = config.loops[row.name].pv
     assert pv_tag is not None
     found = sources(config, row.name)
@@ -62,10 +65,10 @@ def record(config: Config, row: LoopRow, data: Path, start: int, end: int) -> tu
     notes = [found.note] if found.note else []
     if until - begin < 0.999 * (end - max(start, out[0][0])):
         notes.append(f"the output was not known all the time: the longest stretch of {(until - begin) / SECOND:.4g} s was used")
-    straight = row.straight or (lambda value: value)
-    seen = [((at - start) / SECOND, straight(value)) for at, value in pv if begin <= at <= until and math.isfinite(value)]
+    seen = [((at - start) / SECOND, value) for at, value in pv if begin <= at <= until and math.isfinite(value)]
     every = max(row.period_ns / SECOND, (until - begin) / SECOND / SPACED)
-    t, values = held([at for at, _ in seen], [value for _, value in seen], every)
+    t, values = held([at for at, _ in seen], [value for _, value in seen], every, band)
+    values = [row.straight(value) for value in values] if row.straight is not None else values
     moves = [((at - start) / SECOND, value) for at, value in out if begin <= at <= until and math.isfinite(value)]
     return Record(t=t, pv=values, out_t=[at for at, _ in moves], out=[value for _, value in moves]), tuple(notes)
 

@@ -53,7 +53,8 @@ def plain(made: Study) -> dict[str, Any]:
              "notes": list(a.notes)} for a in made.advice.values()]
     model = {"gain": plant.gain, "lag_s": plant.lags[0] if plant.lags else None, "theta_s": plant.theta_s, "integrating": plant.integrating}
     return {"version": 1, "loop": made.loop, "model": model, "u": made.fit.u, "residual": made.fit.residual,
-            "explained": made.fit.explained, "samples": len(made.record.t), "seconds": made.record.t[-1] - made.record.t[0], "tunings": rows, "warnings": list(made.doubts),
+            "explained": made.fit.explained, "samples": len(made.record.t), "seconds": made.record.t[-1] - made.record.t[0],
+            "tunings": rows, "warnings": list(made.doubts),
             "experiment": None if made.experiment is None else {"reason": made.experiment.reason, **made.experiment.result}}
 
 
@@ -72,8 +73,8 @@ def show(config: Config, made: Study, given: argparse.Namespace) -> None:
         console.print(line, markup=False, highlight=False, no_wrap=True)
     if made.experiment is not None and made.experiment.result:
         r = made.experiment.result
-        console.print(f"relay: Pu {r['pu_s']:.4g} s, Ku {r['ku']:.4g}, amplitude {r['a']:.4g}, output {r['d']:g} about {r['bias']:+.3g}, "
-                      f"{r['periods']:g} periods", soft_wrap=True)
+        shift = f"output +-{r['d']:g}, centre moved by {r['bias']:+.3g}, {r['periods']:g} periods"
+        console.print(f"relay: Pu {r['pu_s']:.4g} s, Ku {r['ku']:.4g}, amplitude {r['a']:.4g}, {shift}", soft_wrap=True)
     quality = f"residual {made.fit.residual:.3g}, explains {100 * made.fit.explained:.1f} %"
     console.print(f"model: {model_words(made.fit)}; {quality}", soft_wrap=True)
     console.print(_table(made))

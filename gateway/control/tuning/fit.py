@@ -26,6 +26,9 @@ from gateway.control.tuning.model import Plant
 Floats = NDArray[np.float64]
 MOST = 4000                                     # samples looked at of either; more are thinned
 LEAST = 12                                      # samples of pv without which nothing is fitted
+VAGUE = 0.2                                     # uncertainty (k = 2) that is said, share of the figure. Assumed
+EXPLAINED = 0.8                                 # share of the pv below which something else moved it. Assumed
+NAMES = {"gain": "gain", "lag_s": "lag"}
 LONGEST = 2.0                                   # lag over length of the record, above which the plant is said to integrate. Assumed
 
 
@@ -43,10 +46,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
-    """A fitted model. ``u``: standard uncertainty of gain, lag_s and theta_s; ``residual``: standard deviation of pv about the model.
+    """A fitted model. ``u``: standard uncertainty of gain, lag_s, theta_s and slope (gain over lag).
 
-    ``explained``: share of the pv's variance that the model's answer to the output explains, of what start and bias left;
-    ``t``, ``modelled``: the model over the record.
+    ``residual``: standard deviation of pv about the model; ``explained``: share of the pv's variance that the model's answer to
+    the output explains, of what start and bias left; ``t``, ``modelled``: the model over the record.
     """
 
     plant: Plant
@@ -129,18 +132,22 @@ def fit(record: Record, *, longest_theta_s: float | None = None) -> Fit:
                warnings=_doubts(plant, u, explained, residual, seen))
 
 
-def held(t: Sequence[float], values: Sequence[float], every_s: float) -> tuple[list[float], list[float]]:
-    """Samples of a history that keeps changes only, with what it held between them: at rest a value is known too.
+def held(t: Sequence[float], values: Sequence[float], every_s: float, band: float = 0.0) -> tuple[list[float], list[float]]:
+    """Samples of a history that keeps changes larger than ``band`` only, with what it was between them: at rest a value is known too.
 
-    Without them a long rest before a step counts as one sample, and where the pv stood says nothing of where it went.
+    Without them a long rest before a step counts as one sample. Between two samples that differ by a band or two it stood, then crept,
+    and that as fast as in the time that follows; where they differ by more it stood, then leapt. Either way it is known to the band.
     """
     times: list[float] = []
     found: list[float] = []
     for k, (at, value) in enumerate(zip(t, values, strict=True)):
-        upto = t[k + 1] - every_s / 2.0 if k + 1 < len(t) else at + every_s / 2.0
-        for i in range(max(math.ceil((upto - at) / every_s), 1)):
+        upto, to = (t[k + 1], values[k + 1]) if k + 1 < len(t) else (at + every_s, value)
+        gap = upto - at
+        creep = min(t[k + 2] - t[k + 1], gap) if k + 2 < len(t) else gap
+        slope = (to - value) / creep if creep > 0.0 and abs(to - value) <= 2.0 * band else 0.0
+        for i in range(max(math.ceil(gap / every_s - 0.5), 1)):
             times.append(at + i * every_s)
-            found.append(value)
+            found.append(value + slope * max(i * every_s - (gap - creep), 0.0))
     return times, found
 
 
@@ -215,9 +222,18 @@ def _uncertainty(seen: _Seen, lag: float | None, theta: float, coefficients: Flo
     ruled = slopes / scale
     inverse = np.asarray(np.linalg.inv(ruled.T @ ruled + 1e-12 * np.eye(slopes.shape[1])), dtype=np.float64)
     degrees = max(len(left) - slopes.shape[1], 1)
-    spread = np.sqrt(np.clip(np.diag(inverse), 0.0, None) * float(left @ left) / degrees * _follows(left)) / scale
-    u = {"gain": float(spread[0]), "theta_s": float(spread[3])}
-    return u | ({"lag_s": float(spread[4])} if lag is not None else {})
+    widened = float(left @ left) / degrees * _follows(left)
+    cov = inverse * widened / np.outer(scale, scale)
+    u = {"gain": _root(cov[0, 0]), "theta_s": _root(cov[3, 3])}
+    if lag is None:
+        return u
+    by_gain, by_lag = 1.0 / lag, -float(coefficients[0]) / lag**2
+    slope = by_gain**2 * cov[0, 0] + 2.0 * by_gain * by_lag * cov[0, 4] + by_lag**2 * cov[4, 4]
+    return u | {"lag_s": _root(cov[4, 4]), "slope": _root(slope)}
+
+
+def _root(variance: float) -> float:
+    return math.sqrt(max(float(variance), 0.0))
 
 
 def _follows(left: Floats) -> float:
@@ -237,14 +253,19 @@ def _explained(seen: _Seen, lag: float | None, left: Floats) -> float:
 
 
 def _doubts(plant: Plant, u: dict[str, float], explained: float, residual: float, seen: _Seen) -> tuple[str, ...]:
-    """What a person should know before believing the model. The limits of 20 % and 80 % are assumed."""
+    """What a person should know before believing the model."""
     found: list[str] = []
-    values = {"gain": abs(plant.gain), "theta_s": plant.theta_s} | ({"lag_s": plant.lags[0]} if plant.lags else {})
-    names = {"gain": "gain", "theta_s": "dead time", "lag_s": "lag"}
-    for key, value in values.items():
-        if 2.0 * u[key] > 0.2 * value and not (key == "theta_s" and 2.0 * u[key] < seen.step):
-            found.append(f"{names[key]} {value:.3g} +- {2.0 * u[key]:.2g}: the record does not pin it down")
-    if explained < 0.8:
+    apart = ["gain"] if plant.integrating else ["gain", "lag_s"]
+    values = {"gain": abs(plant.gain)} | ({"lag_s": plant.lags[0], "slope": abs(plant.gain) / plant.lags[0]} if plant.lags else {})
+    vague = [key for key in apart if 2.0 * u[key] > VAGUE * values[key]]
+    if vague and "slope" in u and 2.0 * u["slope"] <= VAGUE * values["slope"]:
+        found.append(f"gain and lag apart are not pinned down, gain over lag is ({values['slope']:.3g} +- {2.0 * u['slope']:.2g} per s): "
+                     f"that is what the rules need while the lag is much longer than the dead time")
+    else:
+        found += [f"{NAMES[key]} {values[key]:.3g} +- {2.0 * u[key]:.2g}: the record does not pin it down" for key in vague]
+    if 2.0 * u["theta_s"] > max(VAGUE * plant.theta_s, seen.step):
+        found.append(f"dead time {plant.theta_s:.3g} +- {2.0 * u['theta_s']:.2g}: the record does not pin it down")
+    if explained < EXPLAINED:
         found.append(f"the output explains {100.0 * explained:.0f} % of what the pv did: something else moved it")
     if plant.integrating:
         found.append(f"the record ({seen.span:.4g} s) is too short to see a balance: fitted as a plant that integrates")

@@ -93,9 +93,9 @@ def test_a_deadband_of_the_history_costs_little():
     for row in rows:
         if not kept or abs(row[2] - kept[-1][2]) > 0.05 or row[0] - kept[-1][0] >= 60.0:
             kept.append(row)
-    t, pv = held([r[0] for r in kept], [r[2] for r in kept], 0.5)
+    t, pv = held([r[0] for r in kept], [r[2] for r in kept], 0.5, 0.05)
     assert len(t) > len(kept)
-    close(fit(Record(t=t, pv=pv, out_t=[0.0, 2.0], out=[0.0, 1.0])), 10.0, 20.0, 5.0, 0.02)
+    close(fit(Record(t=t, pv=pv, out_t=[0.0, 2.0], out=[0.0, 1.0])), 10.0, 20.0, 5.0, 0.01)
 
 
 @pytest.mark.parametrize(("lag", "theta"), [(10.0, 1.0), (1.0, 1.0), (30.0, 4.0)])
