@@ -24,6 +24,7 @@ from gateway.config.models import Config
 from gateway.control.chain import LoopTuning
 from gateway.control.image import SECOND
 from gateway.control.loop import Loop
+from gateway.control.loop_row import LoopRow
 from gateway.control.tuning.advice import advise, doubts
 from gateway.control.tuning.experiment import configured_of, tuning_of
 from gateway.control.tuning.fit import Unfit, fit
@@ -32,6 +33,7 @@ from gateway.history.rows import NAME
 from gateway.plant import Plant, build, deadbands
 
 LOOK_S = 0.5
+FEW = 10.0                                      # scans of half a swing, below which its period is said to be coarse. Assumed
 WRITTEN_S = 10.0                                # within which the history has what was seen; it is handed over every 5 s
 
 
@@ -40,9 +42,9 @@ def run(given: argparse.Namespace) -> int:
     config = config_of(given.config)
     if config is None:
         return 2
-    wrong = _wrong(config, given)
-    if wrong:
-        print(f"lagan tune: {wrong}", file=sys.stderr)
+    said = wrong(config, given)
+    if said:
+        print(f"lagan tune: {said}", file=sys.stderr)
         return 2
     try:
         return asyncio.run(_run(config, given))
@@ -57,7 +59,7 @@ def run(given: argparse.Namespace) -> int:
     return 1
 
 
-def _wrong(config: Config, given: argparse.Namespace) -> str:
+def wrong(config: Config, given: argparse.Namespace) -> str:
     """What is wrong with the words of the command; "" when nothing is."""
     loop = config.loops.get(given.loop)
     if loop is None:
@@ -118,9 +120,20 @@ def study(plant: Plant, loop: Loop, given: argparse.Namespace) -> Study:
     model = fit(seen)
     period_s = row.period_ns / SECOND
     present = _present(loop, data)
-    more = ("the output may not move faster than its rate: the experiment was no clean relay",) if experiment and row.out_rate_per_s else ()
+    more = () if experiment is None else _swing_doubts(experiment, row)
     return Study(loop=row.name, record=seen, fit=model, advice=advise(model.plant, present, period_s),
                  doubts=(*notes, *model.warnings, *doubts(model.plant, present, period_s), *more), experiment=experiment)
+
+
+def _swing_doubts(experiment: LoopTuning, row: LoopRow) -> tuple[str, ...]:
+    """What keeps an experiment from being a clean one."""
+    found = [f"the experiment ended early ({experiment.reason} {experiment.detail})"] if experiment.reason != "done" else []
+    if row.out_rate_per_s:
+        found.append(f"the output moves at most {row.out_rate_per_s:g} a second: the experiment was no clean relay")
+    scans = experiment.result.get("pu_s", 0.0) / 2.0 / (row.period_ns / SECOND)
+    if 0.0 < scans < FEW:
+        found.append(f"half a swing took {scans:.0f} scans: Pu and Ku are known to about {100.0 / scans:.0f} %")
+    return tuple(found)
 
 
 def _present(loop: Loop, data: Path) -> Tuning:

@@ -16,6 +16,7 @@ from gateway.control.tuning.rules import amigo_pi, amigo_pid, simc_pi
 GENTLE = 3.0                                    # dead times: closed-loop time constant of the gentler SIMC tuning
 SCANS = 0.1                                     # of the dead time: a longer period is warned of
 ROBUST = 1.9                                    # Ms above which a tuning is called nervous. Source: Astrom and Hagglund 2006: 1.2 to 2
+INTEGRAL = 2.0                                  # scans: a shorter integral time is none, as for loops.yaml
 KEYS = ("present", "simc", "gentle", "amigo-pi", "amigo-pid")
 
 
@@ -36,7 +37,8 @@ def advise(plant: Plant, present: Tuning, period_s: float) -> dict[str, Advice]:
     theta = ruled.theta_s
     found = {"present": present, "simc": simc_pi(ruled), "gentle": simc_pi(ruled, GENTLE * theta), "amigo-pi": amigo_pi(ruled),
              "amigo-pid": amigo_pid(ruled)}
-    return {key: _promise(key, seen, _rounded(tuning, filtered) if key != "present" else tuning) for key, tuning in found.items()}
+    return {key: _promise(key, seen, tuning if key == "present" else _rounded(tuning, filtered, INTEGRAL * period_s))
+            for key, tuning in found.items()}
 
 
 def doubts(plant: Plant, present: Tuning, period_s: float) -> tuple[str, ...]:
@@ -54,8 +56,8 @@ def _seen(plant: Plant, period_s: float) -> Plant:
     return plant.later(max(period_s - plant.theta_s, 0.0) + period_s / 2.0)
 
 
-def _rounded(tuning: Tuning, tf_s: float) -> Tuning:
-    ti = None if tuning.ti_s is None else float(f"{tuning.ti_s:.3g}")
+def _rounded(tuning: Tuning, tf_s: float, least_ti_s: float) -> Tuning:
+    ti = None if tuning.ti_s is None else max(float(f"{tuning.ti_s:.3g}"), least_ti_s)
     return Tuning(gain=float(f"{tuning.gain:.3g}"), ti_s=ti, td_s=float(f"{tuning.td_s:.3g}"), tf_s=tf_s, n=tuning.n, rule=tuning.rule)
 
 

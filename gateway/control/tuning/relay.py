@@ -157,7 +157,8 @@ class Relay:
         self.periods = max(self.periods, len(self.halves) // 2)
         self._quick = self._quick + 1 if self._steps < QUICK else 0
         if self._quick >= CHATTER:
-            self.end("chatter", f"switched every {self._steps} scans: a hysteresis of {self.row.hysteresis:g} is less than the noise")
+            hysteresis = f"a hysteresis of {self.row.hysteresis:g} is less than the noise"
+            self.end("chatter", f"switched every {self._steps} scans: {hysteresis}, or the loop runs too seldom for its process")
             return
         last = self.halves[-HALVES:]
         if len(last) < HALVES or self._quick:

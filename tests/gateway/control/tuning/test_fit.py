@@ -57,8 +57,8 @@ def test_noise_of_two_percent_of_the_step_costs_a_few_percent_and_the_uncertaint
 
 
 def test_the_standard_uncertainty_is_the_scatter_over_many_records():
-    """Of 40 records with other noise: their scatter, against what each says of itself."""
-    found = [fit(record(step(Lags(1.0, [10.0], 2.0, 0.5), 50.0, noise=0.03, seed=seed))) for seed in range(40)]
+    """Of 25 records with other noise: their scatter, against what each says of itself."""
+    found = [fit(record(step(Lags(1.0, [10.0], 2.0, 0.5), 50.0, noise=0.03, seed=seed))) for seed in range(25)]
     for values, said in (
         ([f.plant.gain for f in found], [f.u["gain"] for f in found]),
         ([f.plant.lags[0] for f in found], [f.u["lag_s"] for f in found]),

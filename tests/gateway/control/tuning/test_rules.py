@@ -98,7 +98,7 @@ def test_too_much_gain_is_called_unstable():
     assert kept.gm < 1.0
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_margins_are_those_that_python_control_finds(seed: int):
     rng = random.Random(seed)
     lag, theta, td = rng.uniform(0.2, 20.0), rng.uniform(0.3, 3.0), rng.choice([0.0, 0.3])
