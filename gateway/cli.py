@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _look(commands)
     _plant(commands)
+    _trials(commands)
     _operate(commands)
     _tuning(commands)
     _records(commands)
@@ -101,6 +102,17 @@ def _plant(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         made.set_defaults(run=f"{'demo' if name == 'demo' else 'rehearse'}:{name}")
         if name == "demo":
             made.add_argument("--speed", type=float, default=0.0, help="times real time; 1 is live, 0 as fast as it goes (default)")
+
+
+def _trials(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    trials = commands.add_parser("trials", help="put the closed loops of the simulated line to the test")
+    _config(trials)
+    parts = ["heat-up", "ageing", "hydrogen", "disturbances"]
+    trials.add_argument("--only", action="append", choices=parts, help="this one (may be repeated)")
+    trials.add_argument("--seed", type=int)
+    trials.add_argument("--out", type=Path, help="write the page to a file")
+    trials.add_argument("--json", action="store_true")
+    trials.set_defaults(run="trials:trials")
 
 
 def _operate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

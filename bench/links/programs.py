@@ -66,14 +66,14 @@ def python(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-m", module, *map(str, arguments)]
 
 
-def compiled(name: str, *libraries: str) -> str:
-    """A C program beside this file, built. Raises Missing."""
+def compiled(name: str, *libraries: str, beside: Path = HERE) -> str:
+    """A C program of that folder, built. Raises Missing."""
     BUILD.mkdir(parents=True, exist_ok=True)
     compiler = shutil.which("cc")
     if compiler is None:
         raise Missing("no C compiler")
     program = BUILD / name
-    done = subprocess.run([compiler, "-O2", "-o", program, HERE / f"{name}.c", *libraries], capture_output=True, text=True, check=False)
+    done = subprocess.run([compiler, "-O2", "-o", program, beside / f"{name}.c", *libraries], capture_output=True, text=True, check=False)
     if done.returncode:
         raise Missing(f"{name}.c does not build ({done.stderr.strip().splitlines()[0]})")
     return str(program)

@@ -112,6 +112,7 @@ class Output(Model):
     rate_per_s: float | None = Field(None, gt=0)
     deadband: float = Field(0.0, ge=0)
     enforce: Literal["reassert_once", "alarm_only"] = "reassert_once"
+    local: Name | None = None                   # switch that is 0 while the device is worked at its own panel: nothing is written then
 
 
 class Tag(Model):

@@ -5,6 +5,9 @@ that was asked for after the write, and differs beyond the tolerance once the pl
 re-asserted once, then it is an alarm and left alone. Only a trip goes on asking until the plant follows.
 
 A trip also takes the output from whoever wanted it otherwise: after the reset nothing moves until somebody wants it anew.
+
+An output whose switch stands in local belongs to who stands at its panel: nothing is written but what an interlock forces, what it
+does is what is wanted, and back in remote it goes on from there.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
     """One output, wired. ``safe`` None keeps what the device does now. ``quantum``: device resolution in tag units.
 
     ``told``: the device answers with what came of the command (a drive: whether it runs), which is ``readback``; the tag
-    itself then shows the command, so that "told to run, but not running" can be seen.
+    itself then shows the command, so that "told to run, but not running" can be seen. ``local``: the switch that
+    is 0 while the device is worked at its own panel.
     """
 
     name: str
@@ -41,6 +45,7 @@ class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
     command_age_ns: int = 5 * SECOND
     reassert: bool = True
     told: bool = False
+    local: int | None = None
 
 
 _ASTRAY = ("reasserted", "diverged", "rejected")
@@ -50,7 +55,7 @@ class Output:
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, since when."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched")
+                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel")
 
     def __init__(self, row: OutputRow) -> None:
         self.row = row
@@ -70,6 +75,7 @@ class Output:
         self.failure = ""                       # how writes fail at present: recorded once, not at every repetition
         self.claimed = -1                       # scan in which a loop in AUTO last drove it (loops may share an output)
         self.blocked: tuple[str, ...] = ()
+        self.panel = ""                         # why it is worked at its own panel
         self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
         self.since_utc = 0
 
@@ -82,7 +88,7 @@ class Output:
 
     def really(self, image: Image) -> float | None:
         """What it does where that is not what its loop asks for: forced, slowed by its rate, or astray; None: as asked."""
-        if self.blocked:
+        if self.blocked or self.panel:
             return self.commanded
         if self.state in _ASTRAY:
             rb = self.row.readback
@@ -110,6 +116,8 @@ class Outputs:
         """
         item = self.by_tag[tag]
         row = item.row
+        if item.panel and value != item.wanted:
+            return f"{row.name} is worked at its panel, {item.panel}; nothing written"
         if not row.low <= value <= row.high:
             return f"{row.name}: {value:g} outside {row.low:g}..{row.high:g}; nothing written"
         if item.wanted == value and item.owner == owner and not (again and item.state in ("diverged", "rejected")):
@@ -160,6 +168,8 @@ class Outputs:
                 newly = not item.blocked and (item.state != "verified" or image.quality[row.readback] & 0xC0000000 != 0)
                 item.blocked = tuple(reasons.get(tag, ("start-up",)))
                 item.moved_at, item.eased, item.shaped = now.mono, None, None
+            if row.local is not None and self._local(item, row.local, image, now):
+                continue
             if value is None:
                 item.moved_at = now.mono
                 continue
@@ -178,6 +188,29 @@ class Outputs:
                     self._watch(item, image, now)
             elif item.blocked and now.mono - item.sent_at >= row.settle_ns:
                 self._command(item, value, now)             # rejected or diverged before: a trip asks again
+
+    def _local(self, item: Output, switch: int, image: Image, now: Now) -> bool:
+        """Whether somebody works it at its panel: then what it does is what is wanted. An unknown switch changes nothing."""
+        at_panel = bool(item.panel) if image.quality[switch] & 0xC0000000 else image.value[switch] == 0
+        if item.blocked or not at_panel:
+            if item.panel and not item.blocked:
+                self._handed(item, "", f"{image.names[switch]} stands in remote again")
+            item.panel = ""
+            return False
+        does = self.actual(item.row.tag, image)
+        if does is not None:
+            item.wanted = item.commanded = item.target = item.shaped = min(max(does, item.row.low), item.row.high)
+        if not item.panel:
+            self._handed(item, f"{image.names[switch]} stands in local", f"{image.names[switch]} stands in local")
+        item.state, item.failure, item.eased, item.moved_at = "verified", "", None, now.mono
+        return True
+
+    def _handed(self, item: Output, panel: str, cause: str) -> None:
+        """To the panel, or back: nobody's until somebody wants it anew, unless a loop goes on from there."""
+        item.panel, item.cause, item.batch = panel, cause, ""
+        item.owner = "local" if panel else "none"
+        at = item.wanted if item.wanted is not None else item.row.low
+        self.failures.append(OutputChanged(tag=item.row.name, wanted=at, was=at, owner=item.owner, cause=cause))
 
     def _shape(self, item: Output, value: float, now: Now) -> float:
         """A value inside the limits, at the rate and in the steps of the output; what changes less than its deadband stays."""

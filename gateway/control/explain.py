@@ -34,10 +34,10 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
         "quality": quality_name(parts.image.quality[i]),
         "age_s": round((now.mono - parts.image.seen[i]) / SECOND, 3) if parts.image.seen[i] else None,
     }
-    return reading | (_output(scan, name, i) if i in parts.outputs.by_tag else {})
+    return reading | (_output(scan, name, i, now) if i in parts.outputs.by_tag else {})
 
 
-def _output(scan: Scan, name: str, tag: int) -> dict[str, Any]:
+def _output(scan: Scan, name: str, tag: int, now: Now) -> dict[str, Any]:
     parts = scan.parts
     item = parts.outputs.by_tag[tag]
     rb = item.row.readback
@@ -48,13 +48,22 @@ def _output(scan: Scan, name: str, tag: int) -> dict[str, Any]:
         "commanded": item.commanded,
         "read_back": parts.image.value[rb] if good else None,
         "read_back_from": parts.image.names[rb],
-        "owner": item.owner,
-        "because": item.cause,
+        "owner": "local" if item.panel else item.owner,
+        "because": item.panel or item.cause,
         "state": item.state,
         "blocked_by": list(item.blocked),
         "would_free_it": frees,
         "since_utc_ns": item.sent_utc or None,
         "safe": item.row.safe,
+        "commanded_s_ago": round((now.mono - item.sent_at) / SECOND, 3) if item.sent_at else None,
+        "failure": item.failure or None,
+        "policy": "re-asserted once, then an alarm" if item.row.reassert else "never re-asserted, an alarm",
+        "limits": [item.row.low, item.row.high],
+        "rate_per_s": item.row.rate_per_s,
+        "deadband": item.row.deadband,
+        "quantum": item.row.quantum,
+        "tolerance": item.row.tolerance,
+        "settle_s": item.row.settle_ns / SECOND,
     }
 
 

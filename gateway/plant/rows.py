@@ -63,6 +63,7 @@ class Rows:
                     tolerance=tolerance,
                     settle_ns=ns(out.settle_s),
                     reassert=out.enforce == "reassert_once",
+                    local=self.index[out.local] if out.local else None,
                     told=out.readback is not None and _answers_with_feedback(talk, tag),
                 )
             )

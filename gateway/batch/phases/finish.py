@@ -8,6 +8,7 @@ from __future__ import annotations
 from gateway.batch.procedure import Context, Hold, Phase
 
 BASE_GRAIN_L = 2.0                              # how much base goes in before it is written down again
+NEAR_S = 60.0                                   # so long the pH is near its setpoint before it ages: noise comes near it earlier (assumed)
 
 
 class Oxidise(Phase):
@@ -55,7 +56,7 @@ class AdjustPh(Phase):
                 self._stop(ctx, "base")
             return False
         self._dose(ctx, "base_fine", ctx.p["ph"])
-        if abs(ph - ctx.p["ph"]) <= ctx.p["tolerance"]:
+        if ctx.steady("near", abs(ph - ctx.p["ph"]) <= ctx.p["tolerance"], NEAR_S):
             ctx.memory.setdefault("aged_from_s", ctx.elapsed_s)
         if "aged_from_s" not in ctx.memory or ctx.elapsed_s - ctx.memory["aged_from_s"] < ctx.p["age"] * 60.0:
             return False

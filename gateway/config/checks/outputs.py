@@ -73,6 +73,19 @@ def proven(draft: Draft) -> Iterator[Fault]:
             yield draft.fault(path, f"{output.readback} is in {other.unit}, the output in {tag.unit}")
 
 
+def worked_at_a_panel(draft: Draft) -> Iterator[Fault]:
+    """The local switch exists and is one."""
+    for name, _, output in outputs(draft):
+        path = ("tags", name, "output", "local")
+        if output.local is None:
+            continue
+        switch = draft.tags.get(output.local)
+        if not draft.exists("tags", output.local):
+            yield draft.unknown(path, output.local, draft.declared["tags"], "tag")
+        elif switch is not None and (switch.output is not None or switch.unit != "1"):
+            yield draft.fault(path, f"{output.local} is no switch that is read")
+
+
 def comm_loss(draft: Draft) -> Iterator[Fault]:
     """What the tag promises at loss of communication is what its device does, or a watchdogged relay stands before it."""
     for name, tag, output in outputs(draft):
@@ -122,4 +135,4 @@ def silence_s(draft: Draft, tag: Tag) -> float | None:
     return device.timeout_s if device.timeout_s is not None else dog.timeout_s
 
 
-CHECKS = (writable, safe_values, proven, comm_loss)
+CHECKS = (writable, safe_values, proven, worked_at_a_panel, comm_loss)

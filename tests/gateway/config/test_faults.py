@@ -270,6 +270,8 @@ OUTPUTS = [
     Mistake("tags.yaml", "readback: XI-101,", "readback: XI-109,", "unknown tag 'XI-109'"),
     Mistake("tags.yaml", "readback: XI-101,", "readback: XS-301,", "an echo proves nothing"),
     Mistake("tags.yaml", "readback: XI-101,", "readback: WIT-101,", "WIT-101 is in kg, the output in 1"),
+    Mistake("tags.yaml", "readback: XI-101,", "readback: XI-101, local: HS-1019,", "unknown tag 'HS-1019'"),
+    Mistake("tags.yaml", "readback: XI-101,", "readback: XI-101, local: WIT-101,", "WIT-101 is no switch that is read"),
     Mistake("tags.yaml", "readback: XI-101,", "readback: XI-101, watchdog_relay: XS-30,", "unknown tag 'XS-30'"),
     Mistake("tags.yaml", "readback: XI-101,", "readback: XI-101, watchdog_relay: XS-301,", "XS-301 does not drop out by itself"),
     Mistake(

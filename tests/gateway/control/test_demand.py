@@ -292,3 +292,77 @@ def test_what_runs_when_the_start_up_is_over_counts_as_commanded_and_nothing_is_
     rig.scan(shown=0.0)
     rig.outputs.show(rig.image)
     assert rig.image.value[VALVE] == 1.0  # told to run, and it does not: for an interlock to see
+
+
+# --- worked at its own panel --------------------------------------------------------------------------------------------
+LOCAL = 2
+
+
+class Panel(Rig):
+    """The same with a switch between local (0) and remote (1)."""
+
+    def __init__(self, **row: Any) -> None:
+        super().__init__(local=LOCAL, high=100.0, tolerance=0.5, **row)
+        self.image = Image(["XV", "ZSO", "HS"], [10 * SECOND] * 3)
+        self.turn(1.0)
+
+    def turn(self, to: float, quality: int = GOOD) -> None:
+        self.image.put(LOCAL, to, quality, asked=1, seen=1, source=0)
+
+    @property
+    def handed(self) -> list[tuple[str, float]]:
+        return [(e.owner, e.wanted) for e in self.outputs.failures if isinstance(e, OutputChanged)]
+
+
+def worked() -> Panel:
+    rig = Panel()
+    rig.want(40.0)
+    rig.scan(10)
+    rig.turn(0.0)
+    rig.scan(4)
+    return rig
+
+
+def test_in_local_nothing_is_written_and_what_it_does_is_what_is_wanted():
+    rig = worked()
+    rig.scan(40, shown=75.0)
+    assert rig.sent == [40.0]
+    assert (rig.item.wanted, rig.item.commanded, rig.item.owner) == (75.0, 75.0, "local")
+    assert rig.handed == [("local", 40.0)]
+    assert rig.failures == []                   # and it is no drift
+
+
+def test_back_in_remote_it_goes_on_from_where_it_was_left_until_somebody_wants_it_anew():
+    rig = worked()
+    rig.scan(4, shown=75.0)
+    rig.turn(1.0)
+    rig.scan(40, shown=75.0)
+    assert rig.sent == [40.0]
+    assert rig.handed == [("local", 40.0), ("none", 75.0)]
+    assert rig.want(20.0) == ""
+    assert rig.scan(4).sent == [40.0, 20.0]
+
+
+def test_what_is_asked_while_it_is_worked_at_its_panel_is_refused():
+    rig = worked()
+    assert "worked at its panel, HS stands in local" in rig.want(20.0, "operator")
+    assert rig.scan(10).sent == [40.0]
+
+
+def test_an_interlock_is_written_in_local_too_and_takes_it_from_the_panel():
+    rig = worked()
+    rig.forced = {VALVE: 0.0}
+    assert rig.scan(4).sent == [40.0, 0.0]
+    assert rig.item.panel == ""
+
+
+@pytest.mark.parametrize(("before", "panel"), [(1.0, False), (0.0, True)])
+def test_an_unknown_switch_changes_nothing(before: float, panel: bool):
+    rig = Panel()
+    rig.want(40.0)
+    rig.scan(4)
+    rig.turn(before)
+    rig.scan(4)
+    rig.turn(1.0 - before, BAD_NO_COMMUNICATION)
+    rig.scan(4)
+    assert bool(rig.item.panel) is panel

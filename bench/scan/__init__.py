@@ -1,0 +1,1 @@
+"""What one scan costs, and how late it begins. See ``__main__``."""
