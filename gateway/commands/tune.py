@@ -120,16 +120,18 @@ def study(plant: Plant, loop: Loop, given: argparse.Namespace) -> Study:
     model = fit(seen)
     period_s = row.period_ns / SECOND
     present = _present(loop, data)
-    more = () if experiment is None else _swing_doubts(experiment, row)
+    more = () if experiment is None else _swing_doubts(experiment, row, config)
     return Study(loop=row.name, record=seen, fit=model, advice=advise(model.plant, present, period_s),
                  doubts=(*notes, *model.warnings, *doubts(model.plant, present, period_s), *more), experiment=experiment)
 
 
-def _swing_doubts(experiment: LoopTuning, row: LoopRow) -> tuple[str, ...]:
+def _swing_doubts(experiment: LoopTuning, row: LoopRow, config: Config) -> tuple[str, ...]:
     """What keeps an experiment from being a clean one."""
     found = [f"the experiment ended early ({experiment.reason} {experiment.detail})"] if experiment.reason != "done" else []
-    if row.out_rate_per_s:
-        found.append(f"the output moves at most {row.out_rate_per_s:g} a second: the experiment was no clean relay")
+    tag = config.tags.get(config.loops[row.name].to)
+    rate = row.out_rate_per_s or (tag.output.rate_per_s if tag is not None and tag.output is not None else None)
+    if rate:
+        found.append(f"the output moves at most {rate:g} a second: the experiment was no clean relay")
     scans = experiment.result.get("pu_s", 0.0) / 2.0 / (row.period_ns / SECOND)
     if 0.0 < scans < FEW:
         found.append(f"half a swing took {scans:.0f} scans: Pu and Ku are known to about {100.0 / scans:.0f} %")

@@ -27,8 +27,9 @@ def ended(scene: Scene) -> LoopTuning:
     return [entry for entry in scene.entries(LoopTuning) if entry.event == "ended"][-1]
 
 
-def test_a_batch_that_is_held_ends_an_experiment_on_its_unit(dosing: Scene):
-    scene = swinging(dosing)
+def test_a_batch_that_is_held_ends_an_experiment_on_its_unit(scene: Scene):
+    scene.until(lambda: scene.state == "RUNNING", 120)
+    swinging(scene)
     assert abs(scene.scan.parts.loops[LOOP].out - 40.0) == 10.0
     assert scene.command("batch.hold", "B-1") == ""
     scene.until(lambda: LOOP not in scene.scan.tunings.running, 2)

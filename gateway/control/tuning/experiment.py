@@ -235,6 +235,8 @@ class Tunings:
             item = parts.outputs.by_tag[tag]
             if tag in parts.interlocks.forced or item.blocked:
                 return "blocked", f"{item.row.name}: {', '.join(parts.interlocks.reasons.get(tag, item.blocked))}"
+            if item.panel:
+                return "owner", f"{item.row.name} is worked at its panel, {item.panel}"
             if item.state in ("diverged", "rejected"):
                 return "blocked", f"{item.row.name} {item.state}"
             if item.owner != "loop" or item.cause.partition(" ")[0] != acting.row.name:

@@ -181,7 +181,8 @@ class Relay:
 
     def _result(self, last: list[Half]) -> RelayResult:
         row = self.row
-        top, bottom = _level(last, row.sign < 0), _level(last, row.sign > 0)
+        newest = last[-2:]                      # of a swing that still grows a little, the last is nearest to where it ends
+        top, bottom = _level(newest, row.sign < 0), _level(newest, row.sign > 0)
         a = (top - bottom) / 2.0
         ku = 4.0 * row.amplitude / (math.pi * math.sqrt(a * a - row.hysteresis**2)) if a > row.hysteresis else math.inf
         pu_s = sum(half.ns for half in last) / 1e9 * 2.0 / HALVES

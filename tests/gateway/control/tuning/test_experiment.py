@@ -247,6 +247,13 @@ def test_an_output_that_does_not_obey_ends_it():
     assert plant.ended().detail == "TV diverged"
 
 
+def test_who_works_the_output_at_its_panel_ends_it():
+    plant = shown(Heated().manual())
+    plant.parts.outputs.by_tag[TV].panel = "HS-1 stands in local"
+    plant.live(3)
+    assert (plant.ended().reason, plant.ended().detail) == ("owner", "TV is worked at its panel, HS-1 stands in local")
+
+
 def test_an_outer_loop_swings_the_setpoint_of_its_inner_one_and_ends_when_that_leaves():
     plant = Heated().manual()
     plant.show(TI, 40.0)

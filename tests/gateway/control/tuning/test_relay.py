@@ -41,7 +41,7 @@ def swing(relay: Relay, plant: Lags, **more: Any) -> list[tuple[float, float, fl
 )
 def test_period_gain_and_amplitude_are_those_of_the_reference(lags: list[float], theta: float, pu: float, ku: float, a: float):
     relay = Relay(asked())
-    swing(relay, Lags(1.0, lags, theta, 0.01))
+    swing(relay, Lags(1.0, lags, theta, 0.005))
     assert relay.ending is not None
     assert relay.ending.result is not None, relay.ending
     found = relay.ending.result
