@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     _plant(commands)
     _trials(commands)
     _operate(commands)
+    _tuning(commands)
     _records(commands)
     _commission(commands)
     _opcua(commands)
@@ -195,6 +196,32 @@ def _alarms(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     alarms.add_argument("--to", dest="end", metavar="TIME", help="with --kpi: until then (default: the last entry)")
     alarms.add_argument("--json", action="store_true")
     _common(alarms, "alarms:show")
+
+
+def _tuning(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    loops = commands.add_parser("loops", help="how every loop does: mode, deviation, in limits, saturated, travel, swinging")
+    loops.add_argument("--json", action="store_true")
+    _common(loops, "operate:loops")
+    tune = commands.add_parser("tune", help="a model of a loop's process from its history or a relay experiment, and tunings that follow")
+    tune.add_argument("loop", metavar="LOOP")
+    tune.add_argument("--history", nargs=2, metavar=("FROM", "TO"),
+                      help="UTC: 2026-01-01T06:00 2026-01-01T06:40")
+    tune.add_argument("--minutes", type=float, default=60.0, help="without --history: so many minutes up to the last sample (default: 60)")
+    tune.add_argument("--last", action="store_true", help="the record of the loop's last relay experiment")
+    relay = tune.add_argument_group("relay experiment")
+    relay.add_argument("--relay", action="store_true", help="swing the output and watch; ends by itself")
+    relay.add_argument("--amplitude", type=float, help="up and down by this, in units of the output")
+    relay.add_argument("--hysteresis", type=float, help="of the switching, in units of the pv: three times its noise")
+    relay.add_argument("--pv-low", type=float, help="below this pv it ends")
+    relay.add_argument("--pv-high", type=float, help="above this pv it ends")
+    relay.add_argument("--longest", type=float, default=3600.0, metavar="S", help="seconds after which it ends (default: 3600)")
+    relay.add_argument("--abort", action="store_true", help="end the experiment that runs")
+    tune.add_argument("--accept", metavar="RULE", choices=["simc", "gentle", "amigo-pi", "amigo-pid", "configured"],
+                      help="work with this tuning from now on; needs --why")
+    tune.add_argument("--svg", type=Path, metavar="FILE", help="draw record and model")
+    tune.add_argument("--json", action="store_true")
+    _config_option(tune)
+    _common(tune, "tune:run")
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:

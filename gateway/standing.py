@@ -8,11 +8,14 @@ import msgspec
 
 from gateway.control.alarm import LISTED, Alarm
 from gateway.control.alarm_list import aside, listed, worst_first
+from gateway.control.explain import explain
 from gateway.control.health import EDGES_MS, ne107
 from gateway.control.interlock import Interlock
+from gateway.control.loop import Loop
+from gateway.control.scan import Scan
 from gateway.runtime import Runtime
 
-__all__ = ["alarms", "links", "status"]
+__all__ = ["alarms", "links", "loops", "status"]
 
 LINES, ASIDE = 800, 200                         # of lists over the socket: the worst first, the rest is counted; a line is below 700 bytes
 
@@ -53,6 +56,7 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "alarms": {a.row.name: a.state for a in sorted(parts.alarms.items, key=worst_first) if a.state not in ("NORM", "DSUPR")},
         "flood": parts.alarms.flood.told(),
         "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
+        "loops": {name: told for name, loop in parts.loops.items() if (told := _unusual(scan, loop))},
         "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},
         "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or ""},
     }
@@ -88,6 +92,21 @@ def alarms(runtime: Runtime, unit: str = "") -> dict[str, Any]:
 
 def _after_first(item: Interlock) -> bool:
     return not item.first_out
+
+
+def _unusual(scan: Scan, loop: Loop) -> str:
+    """What of a loop's tuning a person should know who did not do it; "" where there is nothing."""
+    told = scan.tunings.told(loop)
+    if told.get("experiment", {}).get("state") == "running":
+        return f"relay experiment by {told['experiment']['who']}"
+    return f"not tuned as configured, by {told['tuned']['who']}" if "tuned" in told else ""
+
+
+def loops(runtime: Runtime) -> dict[str, Any]:
+    """Every loop: where it stands, how it is tuned, how well it does."""
+    scan = runtime.plant.scan
+    now = runtime.clock.now()
+    return {"utc_ns": now.utc, "loops": {name: explain(scan, name, now) for name in scan.parts.loops}}
 
 
 def links(runtime: Runtime) -> dict[str, Any]:

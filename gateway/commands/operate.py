@@ -12,6 +12,7 @@ from rich.console import Console
 
 from gateway.client import Client, Refused
 from gateway.commands.links import plan_of, show_links
+from gateway.commands.loops import show_loops
 from gateway.commands.plant import SOCKET
 from gateway.commands.standing import show_status
 
@@ -70,7 +71,12 @@ def links(given: argparse.Namespace) -> int:
     return _ask(given, "links", "")
 
 
-_SHOWN = {"status": show_status, "links": show_links}
+def loops(given: argparse.Namespace) -> int:
+    """Print how every loop does."""
+    return _ask(given, "loops", "")
+
+
+_SHOWN = {"status": show_status, "links": show_links, "loops": show_loops}
 
 
 def _do(given: argparse.Namespace, verb: str, target: str, **arguments: Any) -> int:

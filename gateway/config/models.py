@@ -256,6 +256,7 @@ class Loop(Model):
     scan: ScanRate = "fast"
     source: str = "assumed"                     # where the tuning comes from
     limits: dict[Name, Limiter] = {}            # feed loops: the acid feed is the minimum of these
+    band: float | None = Field(None, gt=0)      # deviation that counts as in limits (default: 2 % of sp_low..sp_high, or of the pv's range)
     total: Name | None = None                   # dose loops: the totaliser tag
     valve: Name | None = None                   # the block valve that opens with the feed
 

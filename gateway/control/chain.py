@@ -105,6 +105,43 @@ class LoopMode(_Entry, tag="loop_mode", frozen=True):
     cause: str = ""
 
 
+class LoopTuning(_Entry, tag="loop_tuning", frozen=True):
+    """A relay experiment on a loop began or ended. ``reference``: pv it switches around; ``out``: where the output stood and returns to."""
+
+    loop: str
+    event: str                                  # begun | ended
+    reference: float = 0.0
+    out: float = 0.0
+    amplitude: float = 0.0
+    hysteresis: float = 0.0
+    pv_low: float = 0.0
+    pv_high: float = 0.0
+    longest_s: float = 0.0
+    reason: str = ""                            # ended: done | asked | pv_limit | out_limit | bad_pv | time | blocked | ...
+    detail: str = ""
+    result: dict[str, float] = {}               # done: pu_s, ku, a, d, bias, offset, periods
+    who: str = ""
+    why: str = ""
+
+
+class LoopTuned(_Entry, tag="loop_tuned", frozen=True):
+    """A loop works with another tuning, until its configuration is changed: gain as in loops.yaml (its sign is that of ``action``)."""
+
+    loop: str
+    gain: float
+    ti_s: float | None = None
+    td_s: float = 0.0
+    gain_was: float = 0.0
+    ti_was_s: float | None = None
+    td_was_s: float = 0.0
+    gain_configured: float = 0.0                # what the configuration says: a later configuration that says else stands above
+    ti_configured_s: float | None = None
+    td_configured_s: float = 0.0
+    rule: str = ""
+    who: str = ""
+    why: str = ""
+
+
 class OutputChanged(_Entry, tag="output", frozen=True):
     """A discrete or program-set output got a new wanted value or owner (moves inside AUTO are not entries)."""
 
@@ -248,8 +285,9 @@ class Note(_Entry, tag="note", frozen=True):
 
 
 Entry = (
-    ServiceStarted | ServiceStopped | CommandReceived | BatchCreated | BatchState | StepState | LoopMode | OutputChanged
-    | WriteFailed | InterlockChanged | AlarmChanged | AlarmFlood | DeviceChanged | Prompted | Charged | SampleRequested | IcpResult
+    ServiceStarted | ServiceStopped | CommandReceived | BatchCreated | BatchState | StepState | LoopMode | LoopTuning | LoopTuned
+    | OutputChanged | WriteFailed | InterlockChanged | AlarmChanged | AlarmFlood | DeviceChanged | Prompted | Charged | SampleRequested
+    | IcpResult
     | Balance | Note
 )
 

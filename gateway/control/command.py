@@ -16,7 +16,7 @@ _EVENTS = {
     "prompt": ("answer",),
     "interlock": ("reset", "bypass", "unbypass"),
     "alarm": ("ack", "reset", "shelve", "unshelve", "disable", "enable"),
-    "loop": ("set",),
+    "loop": ("set", "tune", "retune"),
     "output": ("set",),
 }
 VERBS = frozenset(f"{area}.{event}" for area, events in _EVENTS.items() for event in events)

@@ -17,6 +17,7 @@ from gateway.control.chain import BatchCreated, BatchState, CommandReceived, Ent
 from gateway.control.command import VERBS, Answer, Command
 from gateway.control.image import SECOND, Now
 from gateway.control.parts import Parts
+from gateway.control.tuning.experiment import Tunings
 
 ARGUMENT_BYTES = 64 * 1024
 KEYS = 10_000                                   # of commands, remembered so that none is carried out twice; the oldest are forgotten
@@ -25,8 +26,8 @@ KEYS = 10_000                                   # of commands, remembered so tha
 class Commands:
     """Decides commands over the parts of a scan; remembers what was asked before."""
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
+    def __init__(self, parts: Parts, tunings: Tunings) -> None:
+        self.parts, self.tunings = parts, tunings
         self._keys: dict[str, CommandReceived] = {}
         self._batches: set[str] = set()         # every batch there ever was
         self._creating: set[str] = set()        # units whose next batch is on its way to the record
@@ -90,7 +91,7 @@ class Commands:
         if area == "alarm":
             return self._alarm_command(command, event, now)
         if area == "loop":
-            return self._loop_command(command)
+            return self._loop_command(command) if event == "set" else self.tunings.decide(command, event)
         return self._output_command(command)
 
     def _loop_command(self, command: Command) -> list[Entry] | str:
@@ -98,7 +99,7 @@ class Commands:
         entry = loops.request(loop, str(a["mode"]), a.get("sp"), "operator", command.why or command.who, a.get("out"))
         if isinstance(entry, LoopMode) and entry.mode not in ("MANUAL", loop.mode) and loop.blind(self.parts.image):
             return f"{command.target} stays in {loop.mode}: its pv is not good"
-        return _listed(entry)
+        return _listed(entry or self.tunings.stop(command.target, command.who, command.why))
 
     def _batch_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
         if event == "start":

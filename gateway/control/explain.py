@@ -100,7 +100,7 @@ def _loop(scan: Scan, name: str) -> dict[str, Any]:
         "because": loop.cause,
         "limited_by": loop.limited_by or None,
         "held_back": loop.working.held,
-    } | loop.law.show()
+    } | loop.law.show() | scan.tunings.told(loop) | ({"performance": scan.performance[name].told()} if name in scan.performance else {})
 
 
 def _interlock(scan: Scan, name: str, now: Now) -> dict[str, Any]:

@@ -77,6 +77,8 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
     bad_out: str = "safe"                       # safe | hold | ramp: to the safe output at out_rate_per_s
     safe_out: float = 0.0
     limits: tuple[LimitRow, ...] = ()
+    band: float = 1.0                           # deviation from sp that counts as in limits, for the figures of performance
+    span: float = 100.0                         # of the pv, likewise
 
     def tuning(self) -> Tuning:
         """As configured."""

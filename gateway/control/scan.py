@@ -24,6 +24,8 @@ from gateway.control.chain import (
     IcpResult,
     InterlockChanged,
     LoopMode,
+    LoopTuned,
+    LoopTuning,
     Note,
     OutputChanged,
     SampleRequested,
@@ -34,6 +36,8 @@ from gateway.control.decide import Commands
 from gateway.control.image import Now
 from gateway.control.loop import Loop
 from gateway.control.parts import Parts
+from gateway.control.performance import Performance
+from gateway.control.tuning.experiment import Tunings
 
 COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
 
@@ -49,7 +53,8 @@ class Scan:
     """The plant process's decision maker. ``run`` is one pass; ``submitted`` tells under which ticket its entries went."""
 
     __slots__ = (
-        "_alarm_tick", "_last", "_last_now", "_totals", "_waiting", "armed", "commands", "count", "inbox", "parts", "started",
+        "_alarm_tick", "_last", "_last_now", "_totals", "_waiting", "armed", "commands", "count", "inbox", "parts", "performance",
+        "started", "tunings",
     )  # fmt: skip
 
     def __init__(self, parts: Parts) -> None:
@@ -61,7 +66,10 @@ class Scan:
         self._waiting: deque[tuple[int, Now, list[Entry]]] = deque()
         self._last: list[Entry] = []
         self._last_now = Now(0, 0)
-        self.commands = Commands(parts)
+        self.tunings = Tunings(parts)
+        self.performance = {name: Performance(loop.row.band, loop.row.out_low, loop.row.out_high, loop.row.ti_s, loop.row.span)
+                            for name, loop in parts.loops.items() if loop.row.pv is not None}
+        self.commands = Commands(parts, self.tunings)
         self._alarm_tick = -1
         self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
 
@@ -122,7 +130,10 @@ class Scan:
         parts = self.parts
         if isinstance(entry, LoopMode):
             if entry.loop in parts.loops:       # the configuration may have lost it since
+                self.tunings.taken(entry)
                 parts.loops[entry.loop].apply(entry)
+        elif isinstance(entry, LoopTuning | LoopTuned):
+            self.tunings.apply(entry)
         elif isinstance(entry, OutputChanged):
             if entry.tag in parts.outputs.by_name:
                 parts.outputs.by_name[entry.tag].apply(entry, now.utc)
@@ -212,6 +223,7 @@ class Scan:
         if late:
             entries.append(Note(text="start-up ended by its timeout: " + ", ".join(
                 image.names[i] for i in self.parts.trip_tags if image.quality[i] & 0x80000000)))
+        entries += self.tunings.restart()
         for loop in self.parts.loops.values():
             entries += self._take_over(loop)
 
@@ -275,11 +287,19 @@ class Scan:
     # --- loops --------------------------------------------------------------------------------------------------
     def _loops(self, now: Now, entries: list[Entry]) -> None:
         parts = self.parts
+        if self.tunings.ended:
+            entries += self.tunings.ended
+            self.tunings.ended = []
         for name in parts.loop_order:
             loop = parts.loops[name]
             row = loop.row
             if loop.due(now.mono):
-                entry = loop.update(parts.image, now.mono, *self._actual(loop))
+                if name in self.tunings.running:
+                    entry = self.tunings.step(loop, now.mono)
+                else:
+                    entry = loop.update(parts.image, now.mono, *self._actual(loop))
+                    if name in self.performance:
+                        self.performance[name].update(now.mono, loop.mode, loop.ramped, self._pv(loop), loop.out)
                 if entry is not None:
                     entries.append(entry)
                 if row.inner is not None:       # in MANUAL too: what an outer loop is set to is what its inner one follows
@@ -337,3 +357,4 @@ def replay(scan: Scan, stored: Sequence[Any]) -> None:
     for item in stored:
         scan.apply(item.entry, Now(0, item.utc), live=False)
     scan.parts.outputs.forget()
+    scan.tunings.ended = []                     # what ended then, the record tells

@@ -26,6 +26,7 @@ from gateway.control.loop import Forward, LimitRow, LoopRow
 from gateway.plant.names import Names
 
 Talk = Conversation | OpcUaConversation
+IN_LIMITS = 0.02                                # of the setpoint's range: a deviation that counts as none. Assumed
 _BAD = re.compile(r"bad\(\s*([^\s()]+)\s*\)")
 
 
@@ -119,7 +120,16 @@ class Rows:
             bad_out=loop.bad_out,
             safe_out=safe,
             limits=limits,
+            band=loop.band if loop.band is not None else IN_LIMITS * (self._span(loop, setpoints=True)),
+            span=self._span(loop),
         )
+
+    def _span(self, loop: LoopModel, setpoints: bool = False) -> float:
+        """Width of the pv's range, or of the setpoints'; of the output where neither is given."""
+        tag = self.config.tags.get(loop.pv or "")
+        if setpoints and loop.sp_low is not None and loop.sp_high is not None:
+            return loop.sp_high - loop.sp_low
+        return tag.range[1] - tag.range[0] if tag is not None and tag.range is not None else loop.out_high - loop.out_low
 
     def _loop_safe(self, loop: LoopModel) -> float:
         """Output in which a loop does no harm: the middle of a split range, else the output's own safe value."""

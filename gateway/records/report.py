@@ -32,6 +32,8 @@ from gateway.control.chain import (
     IcpResult,
     InterlockChanged,
     LoopMode,
+    LoopTuned,
+    LoopTuning,
     Note,
     OutputChanged,
     Prompted,
@@ -139,7 +141,7 @@ class _Fold:
         match entry:
             case InterlockChanged() | AlarmChanged():
                 return entry.unit in ("", record.unit)
-            case LoopMode():
+            case LoopMode() | LoopTuning() | LoopTuned():
                 return self.belongs(entry.loop)
             case OutputChanged() | WriteFailed():
                 return self.belongs(entry.tag)
@@ -244,6 +246,12 @@ def _deviation(entry: Entry) -> tuple[str, str, str] | None:
             return "restart", f"plant process started anew, version {entry.version}", ""
         case CommandReceived() if entry.verb in ("jump", "skip", "force", "set_output") and entry.outcome == "accepted":
             return "override", f"{entry.verb} {entry.target}: {entry.why}", entry.who
+        case LoopTuning(event="begun"):
+            return "tuning", f"{entry.loop}: relay experiment of {entry.amplitude:g} about {entry.out:g}: {entry.why}", entry.who
+        case LoopTuned():
+            was, now = (f"gain {k:g}, ti_s {ti}, td_s {td:g}" for k, ti, td in (
+                (entry.gain_was, entry.ti_was_s, entry.td_was_s), (entry.gain, entry.ti_s, entry.td_s)))
+            return "tuning", f"{entry.loop}: {was} became {now}: {entry.why}", entry.who
         case Note():
             return "note", entry.text, entry.who
         case _:

@@ -190,3 +190,17 @@ async def test_who_stops_the_process_is_in_the_record(process: Process, door: Pa
     await process.runtime.close()
     (stored,) = [s.entry for s in read(tmp_path) if isinstance(s.entry, ServiceStopped)]
     assert stored.reason.startswith("asked to by Ann (")
+
+
+async def test_every_loop_is_told_and_a_tuning_that_is_not_the_configured_one_stands_out(process: Process, door: Path):
+    async with Client(door, "Ann") as plant:
+        await process.until(plant.do("loop.retune", "TIC-1012", gain=2.5, ti_s=70.0, why="from a step", rule="SIMC PI"))
+        process.tick()
+        told = (await plant.ask("loops"))["loops"]
+        assert set(told) == set(process.runtime.plant.config.loops)
+        assert (told["TIC-1012"]["tuning"]["gain"], told["TIC-1012"]["configured"]["gain"]) == (2.5, 1.2)
+        assert told["TIC-1012"]["performance"]["in_limits"] is None
+        assert list((await plant.ask("status"))["loops"]) == ["TIC-1012"]
+        with pytest.raises(Refused, match="pv is not good"):
+            await process.until(plant.do("loop.tune", "TIC-1012", amplitude=10.0, hysteresis=0.1, pv_low=0.0, pv_high=90.0, longest_s=600.0,
+                                         why="test"))

@@ -19,6 +19,8 @@ from gateway.control.chain import (
     BatchState,
     CommandReceived,
     InterlockChanged,
+    LoopTuned,
+    LoopTuning,
     Note,
     Prompted,
     StepState,
@@ -145,6 +147,21 @@ def test_a_question_is_paired_with_its_answer_and_an_open_one_stays_open() -> No
     assert [(q.text, q.answer, bool(q.answered_utc)) for q in found.prompts] == [
         ("Lid closed?", "yes", True),
         ("Lid still closed?", "", False),
+    ]
+
+
+def test_a_loop_that_is_swung_or_tuned_while_a_batch_runs_is_a_deviation_of_that_batch() -> None:
+    journal = told(
+        created(),
+        LoopTuning(loop="TIC-1", event="begun", amplitude=10.0, out=60.0, who="Ann", why="it swings"),
+        LoopTuning(loop="TIC-1", event="ended", reason="done"),
+        LoopTuned(loop="TIC-1", gain=2.0, ti_s=60.0, gain_was=4.0, ti_was_s=30.0, who="Ann", why="robust"),
+        LoopTuned(loop="TIC-2", gain=1.0),
+    )
+    found = batch_record(journal, "B1", lambda name: name == "TIC-1")
+    assert [(d.kind, d.text, d.who) for d in found.deviations] == [
+        ("tuning", "TIC-1: relay experiment of 10 about 60: it swings", "Ann"),
+        ("tuning", "TIC-1: gain 4, ti_s 30.0, td_s 0 became gain 2, ti_s 60.0, td_s 0: robust", "Ann"),
     ]
 
 
