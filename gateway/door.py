@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.control.command import Command
 from gateway.control.explain import explain
+from gateway.control.reasons import suspended
 from gateway.protocol import VERSION, Ask, Do, Hello, Told, pack, read_word
 from gateway.runtime import Runtime
 from gateway.standing import links, status
@@ -83,7 +84,7 @@ class Door:
         command = Command(verb=word.verb, target=word.target, who=who, why=word.why, key=word.key, arguments=word.arguments)
         answer = await self.runtime.do(command)
         ok = answer.entry.outcome == "accepted"
-        writer.write(pack(Told(id=word.id, ok=ok, reason=answer.entry.reason)))
+        writer.write(pack(Told(id=word.id, ok=ok, reason=answer.entry.reason, body=answer.body)))
 
     def _answer(self, word: Ask, who: str) -> Told:
         try:
@@ -91,12 +92,14 @@ class Door:
                 return Told(id=word.id, ok=True, body=status(self.runtime))
             if word.what == "explain":
                 return Told(id=word.id, ok=True, body=explain(self.runtime.plant.scan, word.target, self.runtime.clock.now()))
+            if word.what == "suspended":
+                return Told(id=word.id, ok=True, body=suspended(self.runtime.plant.scan.parts, self.runtime.clock.now()))
             if word.what == "links":
                 return Told(id=word.id, ok=True, body=links(self.runtime))
             if word.what == "stop":
                 self.runtime.stop(f"asked to by {who}")
                 return Told(id=word.id, ok=True)
-            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, links, explain, stop")
+            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, links, explain, suspended, stop")
         except KeyError as error:
             return Told(id=word.id, ok=False, reason=f"unknown name {error}")
 

@@ -35,6 +35,9 @@ def show_status(status: dict[str, Any], console: Console) -> None:
     if not status["units"]:
         console.print("no batch on any unit")
     _list(console, "trips", status["interlocks"])
+    asleep = [f"{row} bypassed" for row in status.get("bypassed", ())] + [f"{tag} forced" for tag in status.get("forced", ())]
+    if asleep:
+        _list(console, "asleep", asleep)
     _list(console, "alarms", [f"{name} {state}" for name, state in status["alarms"].items()])
     lost = [f"{name} {state}" for name, state in status["devices"].items() if state != "up"]
     _list(console, "devices", lost or [f"all {len(status['devices'])} up"])

@@ -47,7 +47,7 @@ class Output:
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, since when."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched")
+                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "held")
 
     def __init__(self, row: OutputRow) -> None:
         self.row = row
@@ -67,8 +67,14 @@ class Output:
         self.failure = ""                       # how writes fail at present: recorded once, not at every repetition
         self.claimed = -1                       # scan in which a loop in AUTO last drove it (loops may share an output)
         self.blocked: tuple[str, ...] = ()
+        self.held: float | None = None          # what a person forces it to, below interlocks; said anew in every scan
         self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
         self.since_utc = 0
+
+    @property
+    def bound(self) -> bool:
+        """Whether it does something else than its owner asks."""
+        return bool(self.blocked) or self.held is not None
 
     def apply(self, entry: OutputChanged, utc: int) -> None:
         """Fold one entry: a new wanted value and owner."""
@@ -141,6 +147,7 @@ class Outputs:
             newly = False
             if force is None and started:
                 value = item.loop if item.loop is not None and item.owner == "loop" else item.wanted
+                value = value if item.held is None else item.held
                 if item.blocked:
                     item.blocked = ()
             else:

@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from gateway.control.blame import Part
 from gateway.control.chain import Entry, InterlockChanged
+from gateway.control.force import REMIND_NS
 from gateway.control.image import SECOND, Now
 
 
@@ -30,6 +32,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     bypassable: bool = True
     hold: str = "unit"                          # unit | all | none
     description: str = ""
+    inputs: dict[str, int] = {}                 # what the cause names -> image index
+    because: Part | None = None                 # the cause as a tree, to say what it hangs on
 
 
 class Interlock:
@@ -39,7 +43,8 @@ class Interlock:
     its way to the record.
     """
 
-    __slots__ = ("row", "truth", "since", "tripped", "active", "first_out", "bypass_until", "bypass_end", "bypass_by", "trip_utc", "asked")
+    __slots__ = ("row", "truth", "since", "tripped", "active", "first_out", "bypass_until", "bypass_end", "bypass_by", "bypass_why",
+                 "announced", "trip_utc", "asked")
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -51,6 +56,8 @@ class Interlock:
         self.bypass_until = 0
         self.bypass_end: int | None = None
         self.bypass_by = ""
+        self.bypass_why = ""
+        self.announced = False                  # that the bypass is about to end
         self.trip_utc = 0
         self.asked = False
 
@@ -66,9 +73,12 @@ class Interlock:
             self.active = self.tripped and self.row.latch
             self.tripped = self.active
         elif entry.event == "bypassed":
-            self.bypass_until, self.bypass_end, self.bypass_by = entry.until_utc, None, entry.who
+            self.bypass_until, self.bypass_end, self.bypass_by, self.bypass_why = entry.until_utc, None, entry.who, entry.why
+            self.announced = False
+        elif entry.event == "bypass_ending":
+            self.announced = True
         elif entry.event == "bypass_ended":
-            self.bypass_until, self.bypass_end, self.bypass_by = 0, None, ""
+            self.bypass_until, self.bypass_end, self.bypass_by, self.bypass_why = 0, None, "", ""
         if entry.who:
             self.asked = False
 
@@ -76,6 +86,7 @@ class Interlock:
         """Whether a bypass has had its time, by the monotonic clock; after a restart what UTC says is left of it."""
         if self.bypass_end is None:
             self.bypass_end = now.mono + min(self.bypass_until - now.utc, longest_ns)
+            self.announced = self.announced or self.bypass_end - now.mono <= REMIND_NS      # a short one was announced as it began
         return now.mono >= self.bypass_end and not self.asked
 
 
@@ -118,6 +129,8 @@ class Interlocks:
             entry = self._judge(item, truth, now)
             if entry is not None:
                 entries.append(entry)
+            if item.bypass_end is not None and not item.announced and item.bypass_end - now.mono <= REMIND_NS:
+                entries.append(self._change(item, "bypass_ending", now, until_utc=item.bypass_until))
             if entry is not None or item.bypass_until or (item.since is not None and not item.active):
                 self._waiting = True
         if self._stale or entries:
@@ -150,9 +163,11 @@ class Interlocks:
         first = not any(other.tripped and other.row.group == row.group for other in self.items)
         return self._change(item, "tripped", now, first_out=first, cause="unknown" if truth is None else "true")
 
-    def _change(self, item: Interlock, event: str, now: Now, *, first_out: bool = False, cause: str = "") -> InterlockChanged:
+    def _change(self, item: Interlock, event: str, now: Now, *, first_out: bool = False, cause: str = "",
+                until_utc: int = 0) -> InterlockChanged:
         """What happens by itself: applied at once."""
-        entry = InterlockChanged(interlock=item.row.name, unit=item.row.unit, event=event, first_out=first_out, cause=cause)
+        name, unit = item.row.name, item.row.unit
+        entry = InterlockChanged(interlock=name, unit=unit, event=event, first_out=first_out, cause=cause, until_utc=until_utc)
         self.apply(entry, now.utc)
         return entry
 
@@ -219,6 +234,10 @@ class Interlocks:
         if not item.bypass_until:
             return f"{name} is not bypassed"
         return self._ask(item, "bypass_ended", who, why)
+
+    def bypassed(self, unit: str) -> int:
+        """How many rows of a unit are bypassed."""
+        return sum(bool(item.bypass_until) and item.row.unit == unit for item in self.items)
 
     def standing(self, unit: str) -> list[str]:
         """Names of the rows of a unit, of the site or of the whole line that force something now."""

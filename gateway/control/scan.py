@@ -1,6 +1,6 @@
 """One scan: image in, decisions out. The same pass live and rehearsed; it never waits for a device or a disk.
 
-Order: what became durable is applied; commands; image ages; derived values; interlocks; batches; loops; alarms;
+Order: what became durable is applied; image ages, forced values go in; commands; derived values; interlocks; batches; loops; alarms;
 arbitration. Trips act in the scan that sees them. Everything that changes an owner, a mode, a setpoint or a batch acts
 in the first scan after its entry is durable, and is arbitrated then.
 """
@@ -20,6 +20,7 @@ from gateway.control.chain import (
     CommandReceived,
     DeviceChanged,
     Entry,
+    ForceChanged,
     IcpResult,
     InterlockChanged,
     LoopMode,
@@ -48,7 +49,7 @@ class Scan:
     """The plant process's decision maker. ``run`` is one pass; ``submitted`` tells under which ticket its entries went."""
 
     __slots__ = (
-        "_alarm_tick", "_last", "_last_now", "_totals", "_waiting", "armed", "commands", "count", "inbox", "parts", "started",
+        "_alarm_tick", "_holding", "_last", "_last_now", "_totals", "_waiting", "armed", "commands", "count", "inbox", "parts", "started",
     )  # fmt: skip
 
     def __init__(self, parts: Parts) -> None:
@@ -62,6 +63,7 @@ class Scan:
         self._last_now = Now(0, 0)
         self.commands = Commands(parts)
         self._alarm_tick = -1
+        self._holding = False                   # an output is held by a person
         self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
 
     # --- one pass -----------------------------------------------------------------------------------------------
@@ -70,10 +72,12 @@ class Scan:
         parts, image = self.parts, self.parts.image
         entries: list[Entry] = []
         armed = self.armed                      # outputs leave safe one scan later, when every cause was judged for good
+        parts.forces.lift(image)
         self._apply_durable(committed, now)
-        answers = [self.commands.carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
         image.age(now.mono)
         parts.outputs.show(image)
+        self._force(now, entries)
+        answers = [self.commands.carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
         self._figures(now)
         for derived in parts.derived:
             derived.update(image, now)
@@ -133,6 +137,9 @@ class Scan:
         elif isinstance(entry, InterlockChanged):
             if (entry.who or not live) and entry.interlock in parts.interlocks.by_name:
                 parts.interlocks.apply(entry, now.utc)      # what happened by itself has acted at once
+        elif isinstance(entry, ForceChanged):
+            if entry.who or not live:
+                parts.forces.apply(entry)
         elif isinstance(entry, AlarmChanged):
             if not live and entry.alarm in parts.alarms.by_name:
                 parts.alarms.by_name[entry.alarm].restore(entry)
@@ -162,6 +169,22 @@ class Scan:
         if live:
             for unit in self.parts.units.values():
                 unit.settled(entry)
+
+    # --- forced values ------------------------------------------------------------------------------------------
+    def _force(self, now: Now, entries: list[Entry]) -> None:
+        """Forces that have had their time end; what still stands takes the place of what is measured or wanted."""
+        parts = self.parts
+        changes = parts.forces.update(now)
+        entries += changes
+        for change in changes:
+            if isinstance(change, ForceChanged) and change.event == "ended" and change.cause == "expired":
+                entries += self.commands.let_go(change)
+        parts.forces.lay(parts.image)
+        held = parts.forces.held
+        if held or self._holding:
+            self._holding = bool(held)
+            for item in parts.outputs.items:
+                item.held = held.get(item.row.tag)
 
     # --- what arrived -------------------------------------------------------------------------------------------
     def _figures(self, now: Now) -> None:
@@ -247,6 +270,7 @@ class Scan:
         for change in changes:
             if isinstance(change, InterlockChanged) and change.event == "tripped":
                 row = self.parts.interlocks.by_name[change.interlock].row
+                entries += self.parts.forces.give_way(row.effects, f"interlock {row.name}") if row.latch else ()
                 entries += self.parts.outputs.take(row.effects, f"interlock {row.name}") if row.latch else ()
 
     def _hold(self, where: str, name: str) -> None:
@@ -305,7 +329,7 @@ class Scan:
         low = outputs.by_tag[row.output_low] if row.output_low is not None else None
         if high.state == "diverged":
             return outputs.actual(row.output, self.parts.image) if low is None else None
-        if not high.blocked and (low is None or not low.blocked):
+        if not high.bound and (low is None or not low.bound):
             return None
         return row.whole(high.commanded or 0.0, (low.commanded or 0.0) if low is not None else 0.0)
 
@@ -318,3 +342,4 @@ def replay(scan: Scan, stored: Sequence[Any]) -> None:
     for item in stored:
         scan.apply(item.entry, Now(0, item.utc), live=False)
     scan.parts.outputs.forget()
+    scan.parts.forces.forget()
