@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.equipment.role import FLOW, PRESSURE, SPEED, SWITCH, TOTAL, EquipmentClass, goes_on, measured, stops
+from devices.equipment.role import FLOW, PRESSURE, SPEED, SUSPENSIONS, SWITCH, TOTAL, EquipmentClass, goes_on, measured, stops
 
 FILTER_PRESS = EquipmentClass(
     name="filter_press",
@@ -25,6 +25,7 @@ FILTER_PRESS = EquipmentClass(
         stops("blow_valve", SWITCH, "core blow valve"),
         stops("drop_valve", SWITCH, "opens the plates to drop the cake"),
         stops("wash_pump_speed_sp", SPEED, "wash pump speed"),
+        *SUSPENSIONS,
     ),
     interlocks=("press_not_closed", "press_pressure_high", "press_under_pressure", "press_stopped"),
     alarms=("turbidity_high", "press_pressure_high", "hydraulic_pressure_low"),

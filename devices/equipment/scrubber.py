@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.equipment.role import FLOW, PRESSURE, SPEED, SWITCH, EquipmentClass, goes_on, measured, stops
+from devices.equipment.role import FLOW, PRESSURE, SPEED, SUSPENSIONS, SWITCH, EquipmentClass, goes_on, measured, stops
 
 SCRUBBER = EquipmentClass(
     name="scrubber",
@@ -18,6 +18,7 @@ SCRUBBER = EquipmentClass(
         goes_on("fan_speed_sp", SPEED, "fan speed setpoint", safe=100.0),
         goes_on("recirculation_run", SWITCH, "recirculation pump on", safe=1.0),
         stops("caustic_valve", SWITCH, "caustic make-up valve"),
+        *SUSPENSIONS,
     ),
     interlocks=("caustic_high",),
     alarms=("scrubber_pressure_drop_low", "scrubber_pressure_drop_high", "scrubber_ph_low", "stack_hcl_high", "fan_stopped"),

@@ -18,6 +18,7 @@ from gateway.config.checks import (
     sharing,
     simulation,
     site,
+    suspensions,
     tags,
     units,
     votes,
@@ -27,7 +28,8 @@ from gateway.config.faults import Fault
 
 Check = Callable[[Draft], Iterator[Fault]]
 ROOMS = (
-    site, instruments, links, devices, security, tags, outputs, derived, units, loops, matrix, votes, recipes, sharing, lots, simulation,
+    site, instruments, links, devices, security, tags, outputs, derived, units, loops, matrix, votes, suspensions, recipes, sharing, lots,
+    simulation,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = tuple(check for room in ROOMS for check in room.CHECKS)
 

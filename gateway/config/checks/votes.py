@@ -15,7 +15,7 @@ def degraded(draft: Draft) -> Iterator[Fault]:
     watched = _watched(draft)
     told: set[str] = set()
     for name, row in draft.interlocks.items():
-        scope, cause = Scope(draft, row.unit), _parsed(row.cause)
+        scope, cause = Scope(draft, row.unit), parsed(row.cause)
         for voter in sorted(cause.names_in("vote")) if cause else ():
             tag = scope.tag(voter)
             if tag is not None and tag not in watched and tag not in told:
@@ -28,13 +28,14 @@ def _watched(draft: Draft) -> set[str]:
     """Tags whose loss an alarm tells by itself."""
     found: set[str] = set()
     for alarm in draft.alarms.values():
-        when = _parsed(alarm.when) if alarm.of is None else None
+        when = parsed(alarm.when) if alarm.of is None else None
         scope = Scope(draft, alarm.unit)
         found |= {tag for name in (when.names_in("bad", "good") if when else ()) if (tag := scope.tag(name))}
     return found
 
 
-def _parsed(text: str) -> Expression | None:
+def parsed(text: str) -> Expression | None:
+    """The expression of a text; None when it cannot be read."""
     try:
         return parse(text)
     except ConditionError:
