@@ -152,7 +152,9 @@ class Outputs:
                     item.blocked = ()
             else:
                 value = force if force is not None else row.safe
-                newly = not item.blocked and (item.state != "verified" or image.quality[row.readback] & 0xC0000000 != 0)
+                newly = not item.blocked and (
+                    item.state != "verified" or image.quality[row.readback] & 0xC0000000 != 0 or _echoes_else(item, value, image)
+                )
                 item.blocked = tuple(reasons.get(tag, ("start-up",)))
                 item.moved_at, item.eased, item.shaped = now.mono, None, None
             if value is None:
@@ -251,3 +253,9 @@ class Outputs:
         """What the output really does: its read-back when that is Good, else None."""
         rb = self.by_tag[tag].row.readback
         return None if image.quality[rb] & 0xC0000000 else image.value[rb]
+
+
+def _echoes_else(item: Output, value: float | None, image: Image) -> bool:
+    """Whether the device itself says that it was told something else, whatever the switch says that proves the output."""
+    tag = item.row.tag
+    return value is not None and not image.quality[tag] & 0xC0000000 and abs(image.value[tag] - value) > item.row.tolerance

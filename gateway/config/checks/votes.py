@@ -1,4 +1,4 @@
-"""Votes: a vote goes on with one input lost, so somebody must be told that it is lost."""
+"""Causes that hide something: a vote that goes on one input short, a trip that ends itself."""
 
 from __future__ import annotations
 
@@ -24,6 +24,19 @@ def degraded(draft: Draft) -> Iterator[Fault]:
                 yield draft.fault(("interlocks", name, "cause"), says, (f"an alarm with 'when: bad({voter})'",))
 
 
+def lets_go(draft: Draft) -> Iterator[Fault]:
+    """A trip that lets go by itself does not look at what it forces: its effect would end its cause, and the output would pulse."""
+    for name, row in draft.interlocks.items():
+        if row.latch and not row.permissive:
+            continue
+        scope, cause = Scope(draft, row.unit), parsed(row.cause)
+        looked_at = {scope.tag(each) for each in cause.names} if cause else set[str | None]()
+        for effect in row.effects:
+            if (tag := scope.tag(effect)) is not None and tag in looked_at:
+                says = f"looks at {effect} ({tag}), which it forces: it would let go and trip again; latch it, or leave {effect} out"
+                yield draft.fault(("interlocks", name, "cause"), says)
+
+
 def _watched(draft: Draft) -> set[str]:
     """Tags whose loss an alarm tells by itself."""
     found: set[str] = set()
@@ -42,4 +55,4 @@ def parsed(text: str) -> Expression | None:
         return None                             # told where it stands
 
 
-CHECKS = (degraded,)
+CHECKS = (degraded, lets_go)
