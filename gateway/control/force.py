@@ -48,17 +48,16 @@ class Force:
 
     __slots__ = ("announced", "end", "row", "true", "until", "value", "who", "why")
 
-    def __init__(self, row: ForceRow, entry: ForceChanged) -> None:
+    def __init__(self, row: ForceRow, entry: ForceChanged, utc: int, mono: int | None) -> None:
         self.row, self.value, self.who, self.why, self.until = row, entry.value, entry.who, entry.why, entry.until_utc
-        self.end: int | None = None
-        self.announced = False
+        self.end = None if mono is None else mono + entry.until_utc - utc
+        self.announced = entry.until_utc - utc <= REMIND_NS     # a short one was announced as it began
         self.true: tuple[float, int, int] | None = None         # value, quality, seen of the reading that it stands for
 
     def left(self, now: Now, longest_ns: int) -> int:
         """Nanoseconds left, by the monotonic clock; after a restart what UTC says is left."""
         if self.end is None:
             self.end = now.mono + min(self.until - now.utc, longest_ns)
-            self.announced = self.announced or self.end - now.mono <= REMIND_NS
         return self.end - now.mono
 
 
@@ -131,12 +130,12 @@ class Forces:
 
     def _end(self, force: Force, cause: str) -> ForceChanged:
         entry = ForceChanged(tag=force.row.name, event="ended", value=force.value, unit=force.row.unit, cause=cause)
-        self.apply(entry)
+        self.apply(entry, 0)
         return entry
 
     def _note(self, force: Force, event: str) -> ForceChanged:
         entry = ForceChanged(tag=force.row.name, event=event, value=force.value, unit=force.row.unit, until_utc=force.until)
-        self.apply(entry)
+        self.apply(entry, 0)
         return entry
 
     def give_way(self, effects: Mapping[int, float], cause: str) -> list[Entry]:
@@ -148,14 +147,14 @@ class Forces:
         """After a restart no output is held: it would move by itself. Inputs stay forced for what is left of their time."""
         self._over += [(force, "restart") for force in self.standing.values() if force.row.output]
 
-    def apply(self, entry: ForceChanged) -> None:
-        """Fold one entry: the same code live and on replay. A tag that the configuration lost is left alone."""
+    def apply(self, entry: ForceChanged, utc: int, mono: int | None = None) -> None:
+        """Fold one entry: the same code live and on replay; ``mono``: live, when it was asked for. A lost tag is left alone."""
         row = self.by_name.get(entry.tag)
         if row is None:
             return
         before = self.standing.get(row.tag)
         if entry.event == "set":
-            self.standing[row.tag] = Force(row, entry)
+            self.standing[row.tag] = Force(row, entry, utc, mono)
             if before is not None:
                 self.standing[row.tag].true = before.true
         elif entry.event == "ended" and before is not None:

@@ -9,6 +9,7 @@ durable; until then the row takes no second request.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -61,8 +62,8 @@ class Interlock:
         self.trip_utc = 0
         self.asked = False
 
-    def apply(self, entry: InterlockChanged, utc: int) -> None:
-        """Fold one entry into the durable state: the same code live and on replay."""
+    def apply(self, entry: InterlockChanged, utc: int, mono: int | None = None) -> None:
+        """Fold one entry into the durable state: the same code live and on replay. ``mono``: live, when it was asked for."""
         if entry.event == "tripped":
             self.tripped = self.active = True
             self.first_out = entry.first_out
@@ -72,9 +73,11 @@ class Interlock:
         elif entry.event == "cleared":
             self.active = self.tripped and self.row.latch
             self.tripped = self.active
+            self.first_out = self.first_out and self.active
         elif entry.event == "bypassed":
-            self.bypass_until, self.bypass_end, self.bypass_by, self.bypass_why = entry.until_utc, None, entry.who, entry.why
-            self.announced = False
+            self.bypass_until, self.bypass_by, self.bypass_why = entry.until_utc, entry.who, entry.why
+            self.bypass_end = None if mono is None else mono + entry.until_utc - utc     # the wall clock may jump before it is looked at
+            self.announced = entry.until_utc - utc <= REMIND_NS                         # a short one was announced as it began
         elif entry.event == "bypass_ending":
             self.announced = True
         elif entry.event == "bypass_ended":
@@ -86,7 +89,6 @@ class Interlock:
         """Whether a bypass has had its time, by the monotonic clock; after a restart what UTC says is left of it."""
         if self.bypass_end is None:
             self.bypass_end = now.mono + min(self.bypass_until - now.utc, longest_ns)
-            self.announced = self.announced or self.bypass_end - now.mono <= REMIND_NS      # a short one was announced as it began
         return now.mono >= self.bypass_end and not self.asked
 
 
@@ -98,7 +100,7 @@ class Interlocks:
     """
 
     __slots__ = (
-        "_stale", "_truths", "_waiting", "armed", "by_name", "bypass_max_ns", "forced", "holds", "items", "reasons",
+        "_bypassed", "_stale", "_truths", "_waiting", "armed", "by_name", "bypass_max_ns", "forced", "holds", "items", "reasons",
         "safe",
     )  # fmt: skip
 
@@ -111,6 +113,7 @@ class Interlocks:
         self.forced: dict[int, float] = {}
         self.reasons: dict[int, list[str]] = {}
         self.holds: list[tuple[str, str]] = []
+        self._bypassed: dict[str, int] = {}     # unit -> rows
         self._stale = True
         self._truths: Sequence[bool | None] = ()
         self._waiting = False                   # a delay or a bypass is running: time alone may change something
@@ -171,9 +174,9 @@ class Interlocks:
         self.apply(entry, now.utc)
         return entry
 
-    def apply(self, entry: InterlockChanged, utc: int) -> None:
-        """Fold one entry into its row."""
-        self.by_name[entry.interlock].apply(entry, utc)
+    def apply(self, entry: InterlockChanged, utc: int, mono: int | None = None) -> None:
+        """Fold one entry into its row; ``mono``: live, when a person asked for it."""
+        self.by_name[entry.interlock].apply(entry, utc, mono)
         self._stale = True
 
     def _ask(self, item: Interlock, event: str, who: str, why: str, until_utc: int = 0) -> InterlockChanged:
@@ -185,6 +188,7 @@ class Interlocks:
     def _gather(self) -> None:
         self._stale = False
         self.forced, self.reasons = {}, {}
+        self._bypassed = Counter(item.row.unit for item in self.items if item.bypass_until)
         for item in self.items:
             if not item.active or item.bypass_until:
                 continue
@@ -237,7 +241,7 @@ class Interlocks:
 
     def bypassed(self, unit: str) -> int:
         """How many rows of a unit are bypassed."""
-        return sum(bool(item.bypass_until) and item.row.unit == unit for item in self.items)
+        return self._bypassed.get(unit, 0)
 
     def standing(self, unit: str) -> list[str]:
         """Names of the rows of a unit, of the site or of the whole line that force something now."""

@@ -123,10 +123,13 @@ class Scan:
         while self._waiting and self._waiting[0][0] <= committed:
             _, when, entries = self._waiting.popleft()
             for entry in entries:
-                self.apply(entry, Now(now.mono, when.utc), live=True)
+                self.apply(entry, Now(now.mono, when.utc), live=True, asked=when.mono)
 
-    def apply(self, entry: Entry, now: Now, *, live: bool) -> None:
-        """Fold one durable entry into loops, outputs and batches; on replay (not ``live``) also into latches and alarms."""
+    def apply(self, entry: Entry, now: Now, *, live: bool, asked: int | None = None) -> None:
+        """Fold one durable entry into loops, outputs and batches; on replay (not ``live``) also into latches and alarms.
+
+        ``asked``: live, the monotonic time of the scan that made it.
+        """
         parts = self.parts
         if isinstance(entry, LoopMode):
             if entry.loop in parts.loops:       # the configuration may have lost it since
@@ -136,10 +139,10 @@ class Scan:
                 parts.outputs.by_name[entry.tag].apply(entry, now.utc)
         elif isinstance(entry, InterlockChanged):
             if (entry.who or not live) and entry.interlock in parts.interlocks.by_name:
-                parts.interlocks.apply(entry, now.utc)      # what happened by itself has acted at once
+                parts.interlocks.apply(entry, now.utc, asked)       # what happened by itself has acted at once
         elif isinstance(entry, ForceChanged):
             if entry.who or not live:
-                parts.forces.apply(entry)
+                parts.forces.apply(entry, now.utc, asked)
         elif isinstance(entry, AlarmChanged):
             if not live and entry.alarm in parts.alarms.by_name:
                 parts.alarms.by_name[entry.alarm].restore(entry)
