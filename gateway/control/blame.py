@@ -111,7 +111,10 @@ def blamed(part: Part, values: list[float], qualities: list[int], wanted: bool =
 
 
 def goal(part: Part, values: list[float], qualities: list[int], wanted: bool = False) -> str:
-    """What would have to become true for a part to be ``wanted``; "" when it is already."""
+    """What would have to become true for a part to be ``wanted``; "" when it is already.
+
+    Each comparison is taken by itself: of a condition in which one input stands both plainly and under ``not`` it tells ways to try.
+    """
     found = truth(part, values, qualities)
     if found is wanted:
         return ""
