@@ -67,7 +67,7 @@ def show(body: dict[str, Any], console: Console, as_json: bool = False) -> None:
 def _forces(forces: dict[str, dict[str, Any]]) -> Table:
     table = _table("Forced", "tag", "unit", "forced to", "measured", "left", "by", "why")
     for tag, each in forces.items():
-        measured = "held output" if each["output"] else f"{each['measured']:g} {each['measured_quality']}"
+        measured = "held output" if each["output"] else f"{each['measured']:.4g} {each['measured_quality']}"
         table.add_row(tag, each["unit"], f"{each['to']:g}", measured, _minutes(each["left_s"]), each["by"], each["why"])
     return table
 
