@@ -82,7 +82,7 @@ def _head(site: str, digest: str, sheet: Sheet, printed: datetime) -> str:
 def _table(sheet: Sheet, rows: str) -> str:
     used = sum(FIXED_MM) + SOURCE_MM + CELL_MM * len(sheet.effects)
     spare = max(0.0, 380.0 - used)              # a unit with few outputs gives its room to conditions and sources
-    widths = [*FIXED_MM]
+    widths: list[float] = [*FIXED_MM]
     widths[1], widths[2] = FIXED_MM[1] + 0.15 * spare, FIXED_MM[2] + 0.45 * spare
     columns = [*widths, *[CELL_MM] * len(sheet.effects), SOURCE_MM + 0.4 * spare]
     group = "".join(f'<col style="width:{width:.1f}mm">' for width in columns)

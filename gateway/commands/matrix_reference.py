@@ -77,8 +77,9 @@ ASKED = (
     Asked("Evacuation", (), ("evacuation", "feeder_stopped", "dosing_stopped", "press_stopped"), ()),
     Asked("Valve travel by end switches on every valve", ("output_not_obeyed",),
           ("acid_valve_travel", "solids_gate_travel", "purge_valve_travel", "discharge_valve_travel", "water_valve_travel",
-           "peroxide_valve_travel", "base_valve_travel", "base_fine_valve_travel"), (),
-          "**not met by XV-201 to XV-204 and XV-301**: this line has no switches there, their read-back is the echo of the output"),
+           "peroxide_valve_travel", "base_valve_travel", "base_fine_valve_travel", "feed_valve_travel", "wash_valve_travel",
+           "blow_valve_travel", "drop_valve_travel", "caustic_valve_travel"), (),
+          "the read-back of a valve is its switch, not the echo of the output"),
     Asked("The acid pump stops with its valve", (), ("acid_pump_blocked",), ()),
 )  # fmt: skip
 

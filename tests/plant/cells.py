@@ -34,11 +34,14 @@ ROLES = {  # a healthy line: what each role shows while nothing is wrong and no 
     },
     "solids_feeder": {"hopper_weight": 50.0},
     "dosing_pump": {"tank_level": 50.0},
-    "filter_press": {"plates_closed": 1.0, "hydraulic_pressure": 200.0, "close": 1.0},
+    "filter_press": {
+        "plates_closed": 1.0, "hydraulic_pressure": 200.0, "close": 1.0,
+        **{f"{v}_closed": 1.0 for v in ("feed_valve", "wash_valve", "blow_valve", "drop_valve")},
+    },
     "buffer_tank": {"level": 50.0, "ph": 3.0},
     "scrubber": {
         "fan_run": 1.0, "fan_running": 1.0, "fan_speed": 80.0, "fan_speed_sp": 80.0, "differential_pressure": 10.0, "gas_flow": 900.0,
-        "ph": 9.5, "recirculation_run": 1.0,
+        "ph": 9.5, "recirculation_run": 1.0, "caustic_valve_closed": 1.0,
     },
     "icp_analyzer": {"state": 4.0, "stream": 1.0},
     "site": {

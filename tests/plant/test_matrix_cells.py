@@ -6,7 +6,7 @@ forced is compared with the causes evaluated a second time, comparison by compar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -165,7 +165,7 @@ def _judge_cells(bench: Bench, item: Interlock, readings: Readings, entries: lis
     assert interlocks.forced == expected
 
 
-def _let_go(bench: Bench, item: Interlock, way: Drive, told: Readings) -> None:
+def _let_go(bench: Bench, item: Interlock, way: Drive, told: Mapping[str, float]) -> None:
     """A latch is not reset while its cause stands, and is afterwards; what does not latch goes by itself."""
     row = item.row
     if row.latch:

@@ -32,7 +32,8 @@ def lets_go(draft: Draft) -> Iterator[Fault]:
         scope, cause = Scope(draft, row.unit), parsed(row.cause)
         looked_at = {scope.tag(each) for each in cause.names} if cause else set[str | None]()
         for effect in row.effects:
-            if (tag := scope.tag(effect)) is not None and tag in looked_at:
+            tag = scope.tag(effect)
+            if tag in looked_at and tag in draft.tags and draft.tags[tag].output is not None:
                 says = f"looks at {effect} ({tag}), which it forces: it would let go and trip again; latch it, or leave {effect} out"
                 yield draft.fault(("interlocks", name, "cause"), says)
 

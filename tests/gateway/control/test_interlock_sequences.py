@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -163,10 +163,11 @@ class Life:
         return {tag: 0.0 if 0.0 in values else values[0] for tag, values in wanted.items()}
 
 
-_COMPILED: dict[tuple[str, ...], object] = {}
+Evaluate = Callable[[list[float], list[int]], list[Truth]]
+_COMPILED: dict[tuple[str, ...], Evaluate] = {}
 
 
-def _compiled(causes: tuple[str, ...]):  # type: ignore[no-untyped-def]
+def _compiled(causes: tuple[str, ...]) -> Evaluate:
     if causes not in _COMPILED:
         _COMPILED[causes] = compile_set([parse(cause).source(NAMES.index, lambda name: "1") for cause in causes])
     return _COMPILED[causes]
