@@ -120,6 +120,8 @@ _ALL = (
     Unit("mol", "amount", "C34", _AMOUNT),
     Unit("pH", "pH", "Q30", _NONE, kind="pH"),
     Unit("%LEL", "explosion limit", "P1", _NONE, 1e-2, kind="LEL", note="Rec 20 has no code: per cent with its own display name"),
+    Unit("%LEL/min", "rate of an explosion limit", "C62", _FREQUENCY, 1e-2 / 60, kind="LEL",
+         note="no code in Rec 20: one, with a display name"),
     Unit("rpm", "rotation", "RPM", _FREQUENCY, 1 / 60, kind="rotation"),
     Unit("bar", "pressure", "BAR", _PRESSURE, 1e5),
     Unit("mbar", "pressure", "MBR", _PRESSURE, 1e2),

@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _trials(commands)
     _operate(commands)
     _tuning(commands)
+    _matrix(commands)
     _records(commands)
     _commission(commands)
     _opcua(commands)
@@ -222,6 +223,22 @@ def _tuning(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     tune.add_argument("--json", action="store_true")
     _config_option(tune)
     _common(tune, "tune:run")
+
+
+def _matrix(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    matrix = commands.add_parser("matrix", help="the cause-and-effect matrix: on the terminal, or as a page to print and sign")
+    _config(matrix)
+    matrix.add_argument("--unit", help="only the rows of this unit")
+    matrix.add_argument("--html", type=Path, metavar="FILE", help="write a page: A3 landscape, one unit a sheet, with room to sign")
+    matrix.add_argument("--json", action="store_true")
+    matrix.set_defaults(run="matrix:run")
+    force = commands.add_parser("force", help="force a reading or hold an output for a time; without a tag: what is forced, what bypassed")
+    force.add_argument("tag", nargs="?")
+    force.add_argument("value", nargs="?", type=float)
+    force.add_argument("--minutes", type=float, default=60.0, help="how long (default: 60)")
+    force.add_argument("--end", metavar="TAG", help="end a force before its time")
+    force.add_argument("--json", action="store_true")
+    _common(force, "force:run")
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:

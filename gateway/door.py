@@ -16,10 +16,12 @@ from typing import Any
 
 from gateway.control.command import Command
 from gateway.control.explain import explain
+from gateway.control.reasons import suspended
 from gateway.protocol import VERSION, Ask, Do, Hello, Told, pack, read_word
 from gateway.runtime import Runtime
 from gateway.standing import alarms, links, loops, status
 
+QUESTIONS = ("status", "alarms", "links", "loops", "explain", "suspended", "stop")
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -83,7 +85,7 @@ class Door:
         command = Command(verb=word.verb, target=word.target, who=who, why=word.why, key=word.key, arguments=word.arguments)
         answer = await self.runtime.do(command)
         ok = answer.entry.outcome == "accepted"
-        writer.write(pack(Told(id=word.id, ok=ok, reason=answer.entry.reason)))
+        writer.write(pack(Told(id=word.id, ok=ok, reason=answer.entry.reason, body=answer.body)))
 
     def _answer(self, word: Ask, who: str) -> Told:
         try:
@@ -93,6 +95,8 @@ class Door:
                 return Told(id=word.id, ok=True, body=explain(self.runtime.plant.scan, word.target, self.runtime.clock.now()))
             if word.what == "alarms":
                 return Told(id=word.id, ok=True, body=alarms(self.runtime, word.target))
+            if word.what == "suspended":
+                return Told(id=word.id, ok=True, body=suspended(self.runtime.plant.scan.parts, self.runtime.clock.now()))
             if word.what == "links":
                 return Told(id=word.id, ok=True, body=links(self.runtime))
             if word.what == "loops":
@@ -100,7 +104,7 @@ class Door:
             if word.what == "stop":
                 self.runtime.stop(f"asked to by {who}")
                 return Told(id=word.id, ok=True)
-            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, alarms, links, loops, explain, stop")
+            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are {', '.join(QUESTIONS)}")
         except KeyError as error:
             return Told(id=word.id, ok=False, reason=f"unknown name {error}")
 

@@ -24,6 +24,7 @@ def status(runtime: Runtime) -> dict[str, Any]:
     """What a person wants to see first: plant time, batches, what stands, what asks."""
     scan = runtime.plant.scan
     parts = scan.parts
+    values, qualities = parts.forces.columns(parts.image)
     units: dict[str, Any] = {}
     for name, engine in parts.units.items():
         batch = engine.batch
@@ -42,9 +43,9 @@ def status(runtime: Runtime) -> dict[str, Any]:
             "done": sum(run.state == "COMPLETE" for run in batch.steps.values()),
             "of": len(batch.steps),
             "values": {
-                role: parts.image.value[i]
+                role: values[i]
                 for role, i in engine.wiring.roles.items()
-                if "." not in role and not parts.image.quality[i] & 0xC0000000
+                if "." not in role and not qualities[i] & 0xC0000000
             },
         }
     return {
@@ -55,6 +56,8 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "units": units,
         "alarms": {a.row.name: a.state for a in sorted(parts.alarms.items, key=worst_first) if a.state not in ("NORM", "DSUPR")},
         "flood": parts.alarms.flood.told(),
+        "bypassed": [i.row.name for i in parts.interlocks.items if i.bypass_until],
+        "forced": [force.row.name for force in parts.forces.standing.values()],
         "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
         "loops": {name: told for name, loop in parts.loops.items() if (told := _unusual(scan, loop))},
         "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},

@@ -308,7 +308,7 @@ class World:
         v[k + 5] = 100.0 * base_fine_l / p.base_fine_tank_l
         v[self._p121 + 1], v[self._p131 + 1], v[self._p132 + 1] = self.dosing.flows
         k = self._fp201 + 5
-        v[k : k + 7] = (
+        v[k : k + 15] = (
             1.0 if press.plates >= 1.0 else 0.0,
             press.hydraulic_bar,
             press.feed_bar,
@@ -316,6 +316,7 @@ class World:
             press.turbidity_ntu,
             press.conductivity,
             press.bin_kg,
+            *press.switches(),
         )
         v[self._p202 + 1] = press.wash_m3_h
         k = self._tk210
@@ -333,6 +334,8 @@ class World:
         v[k + 3] = site.duct_nm3_h
         v[k + 4] = self.scrubber.ph
         v[k + 5] = self.scrubber.hcl_mg_nm3
+        v[k + 6] = 1.0 if self.scrubber.caustic_l > 0.0 else 0.0
+        v[k + 7] = 1.0 - v[k + 6]
         k = self._room
         v[k : k + 4] = self.rooms.h2_pct_lel
         v[k + 4] = self.rooms.hcl_ppm

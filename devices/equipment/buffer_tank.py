@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.equipment.role import LEVEL, SPEED, EquipmentClass, measured, stops
+from devices.equipment.role import LEVEL, SPEED, SUSPENSIONS, EquipmentClass, measured, stops
 
 BUFFER_TANK = EquipmentClass(
     name="buffer_tank",
@@ -11,6 +11,7 @@ BUFFER_TANK = EquipmentClass(
         measured("level", LEVEL, "level"),
         measured("ph", ("pH",), "pH"),
         stops("pump_speed", SPEED, "discharge pump speed", required=False),
+        *SUSPENSIONS,
     ),
     interlocks=("buffer_dry",),
     alarms=("buffer_high", "buffer_ph_off"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.equipment.role import FLOW, LEVEL, SWITCH, TOTAL, EquipmentClass, measured, stops
+from devices.equipment.role import FLOW, LEVEL, SUSPENSIONS, SWITCH, TOTAL, EquipmentClass, measured, stops
 
 DOSING_PUMP = EquipmentClass(
     name="dosing_pump",
@@ -13,6 +13,7 @@ DOSING_PUMP = EquipmentClass(
         measured("tank_level", LEVEL, "level of the reagent tank"),
         stops("run", SWITCH, "pump on"),
         stops("rate", FLOW, "pump rate"),
+        *SUSPENSIONS,
     ),
     interlocks=("dosing_stopped", "dosing_tank_empty"),
     alarms=("reagent_low",),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from devices.equipment.role import FLOW, PRESSURE, SPEED, SWITCH, TOTAL, EquipmentClass, goes_on, measured, stops
+from devices.equipment.role import FLOW, PRESSURE, SPEED, SUSPENSIONS, SWITCH, TOTAL, EquipmentClass, goes_on, measured, stops, travel
+
+VALVES = ("feed_valve", "wash_valve", "blow_valve", "drop_valve")
 
 FILTER_PRESS = EquipmentClass(
     name="filter_press",
@@ -18,6 +20,7 @@ FILTER_PRESS = EquipmentClass(
         measured("wash_flow", FLOW, "wash flow"),
         measured("wash_total", TOTAL, "wash total"),
         measured("cake_weight", ("mass",), "dropped cake"),
+        *(switch for valve in VALVES for switch in travel(valve, valve.replace("_", " "))),
         # The press must not open under pressure: when the gateway is gone its hydraulics stay as they are.
         goes_on("close", SWITCH, "closes the plates", safe=None),
         stops("feed_valve", SWITCH, "feed valve"),
@@ -25,7 +28,10 @@ FILTER_PRESS = EquipmentClass(
         stops("blow_valve", SWITCH, "core blow valve"),
         stops("drop_valve", SWITCH, "opens the plates to drop the cake"),
         stops("wash_pump_speed_sp", SPEED, "wash pump speed"),
+        *SUSPENSIONS,
     ),
-    interlocks=("press_not_closed", "press_pressure_high", "press_under_pressure", "press_stopped"),
+    interlocks=(
+        *(f"{valve}_travel" for valve in VALVES), "press_not_closed", "press_pressure_high", "press_under_pressure", "press_stopped",
+    ),
     alarms=("turbidity_high", "press_pressure_high", "hydraulic_pressure_low"),
 )

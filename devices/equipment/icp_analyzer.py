@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.equipment.role import SWITCH, EquipmentClass, measured
+from devices.equipment.role import SUSPENSIONS, SWITCH, EquipmentClass, measured
 
 ICP_ANALYZER = EquipmentClass(
     name="icp_analyzer",
@@ -16,6 +16,7 @@ ICP_ANALYZER = EquipmentClass(
           for element in ("Nd", "Pr", "Dy", "Tb", "Fe", "B", "Co")),
         measured("tree", ("density",), "total rare earths in the last result", required=False),
         measured("purity", ("fraction",), "relative purity computed from the last result", required=False),
+        *SUSPENSIONS,
     ),
     alarms=("analyser_qc_failed", "analyser_lost"),
 )

@@ -81,6 +81,11 @@ def goes_on(name: str, dimensions: tuple[str, ...], description: str, *, safe: f
                 comm_loss=(CommLoss.HOLD, CommLoss.GO_ON))
 
 
+# What the plant process itself counts for every unit: a suspended protection has an alarm of its own.
+SUSPENSIONS = (measured("bypasses", SWITCH, "interlocks of the unit that are bypassed now", required=False),
+               measured("forces", SWITCH, "tags of the unit that are forced now", required=False))
+
+
 def travel(valve: str, description: str) -> tuple[Role, Role]:
     """The two end switches of an on-off valve: the read-back is the switch, not the echo of the output."""
     return (measured(f"{valve}_open", SWITCH, f"{description}, end switch open"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.equipment.role import FLOW, PRESSURE, SPEED, SWITCH, EquipmentClass, goes_on, measured, stops
+from devices.equipment.role import FLOW, PRESSURE, SPEED, SUSPENSIONS, SWITCH, EquipmentClass, goes_on, measured, stops, travel
 
 SCRUBBER = EquipmentClass(
     name="scrubber",
@@ -14,11 +14,13 @@ SCRUBBER = EquipmentClass(
         measured("gas_flow", FLOW, "vent gas flow"),
         measured("ph", ("pH",), "pH of the scrubbing liquor"),
         measured("hcl_out", ("emission",), "HCl leaving the stack"),
+        *travel("caustic_valve", "caustic make-up valve"),
         goes_on("fan_run", SWITCH, "fan on", safe=1.0),
         goes_on("fan_speed_sp", SPEED, "fan speed setpoint", safe=100.0),
         goes_on("recirculation_run", SWITCH, "recirculation pump on", safe=1.0),
         stops("caustic_valve", SWITCH, "caustic make-up valve"),
+        *SUSPENSIONS,
     ),
-    interlocks=("caustic_high",),
+    interlocks=("caustic_high", "caustic_valve_travel"),
     alarms=("scrubber_pressure_drop_low", "scrubber_pressure_drop_high", "scrubber_ph_low", "stack_hcl_high", "fan_stopped"),
 )

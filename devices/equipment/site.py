@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.equipment.role import FLOW, LEVEL, PRESSURE, SWITCH, TEMPERATURE, EquipmentClass, goes_on, measured
+from devices.equipment.role import FLOW, LEVEL, PRESSURE, SUSPENSIONS, SWITCH, TEMPERATURE, EquipmentClass, goes_on, measured
 
 _LEL = ("explosion limit",)
 
@@ -24,6 +24,7 @@ SITE = EquipmentClass(
         measured("acid_tank_low", SWITCH, "1 when the acid day tank is empty", required=False),
         measured("vent_air", FLOW, "vent air of the hall"),
         goes_on("evacuation", SWITCH, "evacuation alarm", safe=0.0),
+        *SUSPENSIONS,
     ),
     interlocks=("room_gas_evacuation",),
     alarms=("room_hydrogen", "room_hcl", "hot_water_low", "chilled_water_warm", "instrument_air_low", "nitrogen_low", "bund_wet",

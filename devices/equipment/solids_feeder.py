@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.equipment.role import SPEED, SWITCH, EquipmentClass, measured, stops
+from devices.equipment.role import SPEED, SUSPENSIONS, SWITCH, EquipmentClass, measured, stops
 
 SOLIDS_FEEDER = EquipmentClass(
     name="solids_feeder",
@@ -13,6 +13,7 @@ SOLIDS_FEEDER = EquipmentClass(
         measured("hopper_weight", ("mass",), "hopper weight"),
         stops("run", SWITCH, "screw on"),
         stops("speed_sp", SPEED, "screw speed setpoint"),
+        *SUSPENSIONS,
     ),
     interlocks=("no_open_gate", "feeder_stopped"),
     alarms=("feeder_jammed", "hopper_weight_lost"),

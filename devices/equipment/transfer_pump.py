@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from devices.equipment.role import FLOW, SPEED, SWITCH, EquipmentClass, measured, stops
+from devices.equipment.role import FLOW, SPEED, SUSPENSIONS, SWITCH, EquipmentClass, measured, stops
 
 TRANSFER_PUMP = EquipmentClass(
     name="transfer_pump",
@@ -14,5 +14,6 @@ TRANSFER_PUMP = EquipmentClass(
         measured("flow", FLOW, "delivered flow", required=False),
         stops("run", SWITCH, "pump on"),
         stops("speed_sp", SPEED, "pump speed setpoint"),
+        *SUSPENSIONS,
     ),
 )

@@ -14,6 +14,7 @@ from gateway.client import Client, Refused
 from gateway.commands.links import plan_of, show_links
 from gateway.commands.loops import show_loops
 from gateway.commands.plant import SOCKET
+from gateway.commands.reasons import show_explain
 from gateway.commands.standing import show_status
 
 
@@ -76,7 +77,7 @@ def loops(given: argparse.Namespace) -> int:
     return _ask(given, "loops", "")
 
 
-_SHOWN = {"status": show_status, "links": show_links, "loops": show_loops}
+_SHOWN = {"status": show_status, "links": show_links, "loops": show_loops, "explain": show_explain}
 
 
 def _do(given: argparse.Namespace, verb: str, target: str, **arguments: Any) -> int:
@@ -100,22 +101,9 @@ def _ask(given: argparse.Namespace, what: str, target: str) -> int:
             except KeyError:
                 raise Refused(f"no device {given.plan!r}") from None
             return
-        if what in _SHOWN:
-            _SHOWN[what](body, Console())
-            return
-        width = max(len(key) for key in body)
-        for key, value in body.items():
-            print(f"{key:{width}}  {_plain(value)}")
+        _SHOWN[what](body, Console())
 
     return _talk(given, talk, "")
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(_plain(v) for v in value) or "-"
-    if isinstance(value, dict):
-        return ", ".join(f"{k}: {_plain(v)}" for k, v in value.items()) or "-"
-    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _talk(given: argparse.Namespace, talk: Any, done: str) -> int:

@@ -37,6 +37,9 @@ def show_status(status: dict[str, Any], console: Console) -> None:
     _list(console, "trips", status["interlocks"])
     if status["flood"]["active"]:
         console.print(f"FLOOD   {status['flood']['in_10_min']} alarms in 10 min: lagan alarms shows the worst first", soft_wrap=True)
+    asleep = [f"{row} bypassed" for row in status.get("bypassed", ())] + [f"{tag} forced" for tag in status.get("forced", ())]
+    if asleep:
+        _list(console, "asleep", asleep)
     _list(console, "alarms", [f"{name} {state}" for name, state in status["alarms"].items()])
     if status.get("loops"):
         _list(console, "loops", [f"{name} {what}" for name, what in status["loops"].items()])

@@ -121,7 +121,8 @@ class Tag(Model):
     ``range``: what the plant allows, in ``unit``. ``span``: linear map from point units to tag units
     ``[[point_low, point_high], [tag_low, tag_high]]`` (a 4..20 mA channel, a drive's per cent).
     ``max_age_s``: older than this is Bad. ``internal``: a tag without device that shows what the plant process itself
-    knows: ``loop.<loop>.sp`` (or ``ramped``, ``out``), ``batch.<unit>.<figure>``.
+    knows: ``loop.<loop>.sp`` (or ``ramped``, ``out``), ``batch.<unit>.<figure>``, ``bypasses.<unit>`` and ``forces.<unit>``
+    (how many rows are bypassed and how many tags forced there).
     """
 
     description: str

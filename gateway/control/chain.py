@@ -164,10 +164,10 @@ class WriteFailed(_Entry, tag="write", frozen=True):
 
 
 class InterlockChanged(_Entry, tag="interlock", frozen=True):
-    """An interlock tripped, cleared, was reset, bypassed, or its bypass ended."""
+    """An interlock tripped, cleared, was reset, bypassed, or its bypass ended (``bypass_ending``: it is about to)."""
 
     interlock: str
-    event: str                                  # tripped | cleared | reset | bypassed | bypass_ended
+    event: str                                  # tripped | cleared | reset | bypassed | bypass_ending | bypass_ended
     unit: str = ""
     first_out: bool = False
     cause: str = ""
@@ -175,6 +175,20 @@ class InterlockChanged(_Entry, tag="interlock", frozen=True):
     why: str = ""
     until_utc: int = 0
     inputs: dict[str, list[Any]] = {}           # name -> [value, quality name]
+
+
+class ForceChanged(_Entry, tag="force", frozen=True):
+    """A reading was replaced or an output held by a person for a time, or that ended. ``effect``: what it does to interlocks."""
+
+    tag: str
+    event: str                                  # set | ending | ended
+    value: float = 0.0
+    unit: str = ""
+    who: str = ""
+    why: str = ""
+    cause: str = ""                             # of an end that nobody asked for
+    until_utc: int = 0
+    effect: dict[str, list[str]] = {}
 
 
 class AlarmChanged(_Entry, tag="alarm", frozen=True):
@@ -286,8 +300,8 @@ class Note(_Entry, tag="note", frozen=True):
 
 Entry = (
     ServiceStarted | ServiceStopped | CommandReceived | BatchCreated | BatchState | StepState | LoopMode | LoopTuning | LoopTuned
-    | OutputChanged | WriteFailed | InterlockChanged | AlarmChanged | AlarmFlood | DeviceChanged | Prompted | Charged | SampleRequested
-    | IcpResult
+    | OutputChanged | WriteFailed | InterlockChanged | ForceChanged | AlarmChanged | AlarmFlood | DeviceChanged | Prompted | Charged
+    | SampleRequested | IcpResult
     | Balance | Note
 )
 

@@ -18,6 +18,7 @@ _EVENTS = {
     "alarm": ("ack", "reset", "shelve", "unshelve", "disable", "enable"),
     "loop": ("set", "tune", "retune"),
     "output": ("set",),
+    "force": ("set", "end"),
 }
 VERBS = frozenset(f"{area}.{event}" for area, events in _EVENTS.items() for event in events)
 
@@ -35,7 +36,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What became of a command: released to the asker when its entry is durable."""
+    """What became of a command: released to the asker when its entry is durable. ``body``: what else there is to tell."""
 
     command: Command
     entry: CommandReceived
+    body: dict[str, Any] = {}

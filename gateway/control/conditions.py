@@ -1,7 +1,9 @@
 """The language of conditions: tags, units, comparisons, and a third truth value for "unknown".
 
 A comparison is decided only when every operand is Good (Uncertain only inside ``usable(...)``); otherwise it is unknown
-(``None``). ``and``, ``or`` and ``not`` follow Kleene: unknown is never good news, and never swallowed.
+(``None``). ``and``, ``or`` and ``not`` follow Kleene: unknown is never good news, and never swallowed. ``vote(2, a, b, c)``
+is two out of three: true when so many are true, false when too few could be (an unknown one could), else unknown; ``any``
+is one out of all, ``all`` is all of them.
 
     >>> text = parse("TT-1011A > 95 degC or not good(LIT-1011)")
     >>> sorted(text.names)
@@ -59,7 +61,9 @@ NAME.2: /(?!and\b|or\b|not\b)[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9]+)*(\.[A-Za-z_][
 %ignore /\s+/
 """
 
-_FUNCTIONS = {"good": 1, "bad": 1, "usable": 1, "abs": 1, "min": 2, "max": 2, "any": 2, "all": 2}
+_FUNCTIONS = {"good": 1, "bad": 1, "usable": 1, "abs": 1, "min": 2, "max": 2, "any": 2, "all": 2, "vote": 3}
+FOLDS = ("any", "all", "vote")                  # functions of conditions; the others are of numbers or of one tag
+_TAKES = {1: "one argument", 2: "two or more arguments", 3: "how many must be true, then two or more conditions"}
 _MASK = 0xC0000000
 _BAD = 0x80000000
 _ATOM = re.compile(r"\(None if \([^()]*\) & \d+ else [^()]*\)")       # one guarded comparison, as ``guard`` writes it
@@ -87,6 +91,13 @@ class Expression:
         self.text = text
         self.tree = tree
         self.names: frozenset[str] = frozenset(_names(tree))
+
+    def names_in(self, *functions: str) -> frozenset[str]:
+        """The names inside calls of these functions: ``names_in("bad", "good")`` are those whose quality is asked for."""
+        if isinstance(self.tree, Token):
+            return frozenset()
+        calls = [node for node in self.tree.iter_subtrees() if node.data == "call" and str(node.children[0]) in functions]
+        return frozenset(name for call in calls for name in _names(call))
 
     def check(self, unit_of: Callable[[str], str | None]) -> str:
         """The unit of the result, or "bool". Raises ConditionError on an unknown name or a unit mismatch."""
@@ -179,10 +190,20 @@ def _check_calls(tree: Tree[Token] | Token) -> None:
         name, arguments = str(node.children[0]), node.children[1:]
         if name not in _FUNCTIONS:
             raise ConditionError(f"no function {name!r}; there are {', '.join(sorted(_FUNCTIONS))}", node.meta.column)
-        if (_FUNCTIONS[name] == 1 and len(arguments) != 1) or (_FUNCTIONS[name] == 2 and len(arguments) < 2):
-            raise ConditionError(f"{name} takes {'one argument' if _FUNCTIONS[name] == 1 else 'two or more arguments'}", node.meta.column)
+        if (_FUNCTIONS[name] == 1 and len(arguments) != 1) or (_FUNCTIONS[name] > 1 and len(arguments) < _FUNCTIONS[name]):
+            raise ConditionError(f"{name} takes {_TAKES[_FUNCTIONS[name]]}", node.meta.column)
+        if name == "vote":
+            _check_vote(arguments, node)
         if name in ("good", "bad", "usable") and getattr(arguments[0], "data", "") != "name":
             raise ConditionError(f"{name} takes one tag", node.meta.column)
+
+
+def _check_vote(arguments: Sequence[Any], node: Any) -> None:
+    """The first argument of a vote is a whole number that the others can reach."""
+    need, voters = arguments[0], len(arguments) - 1
+    text = str(need.children[0]) if getattr(need, "data", "") == "literal" and len(need.children) == 1 else ""
+    if not text.isdigit() or not 1 <= int(text) <= voters:
+        raise ConditionError(f"vote: of {voters} conditions a whole number from 1 to {voters} must be true", _column(need))
 
 
 # --- units -------------------------------------------------------------------------------------------------------
@@ -269,8 +290,8 @@ class _Check:
 
     def on_call(self, node: Any) -> Quantity | None:
         name, arguments = str(node.children[0]), node.children[1:]
-        if name in ("any", "all"):
-            for argument in arguments:
+        if name in FOLDS:
+            for argument in arguments[name == "vote":]:
                 self.truth(argument)
             return None
         kinds = [self.number(argument, name) for argument in arguments]
@@ -321,6 +342,8 @@ class _Emit:
         name, arguments = str(node.children[0]), node.children[1:]
         if name in ("any", "all"):
             return self.fold(name == "any", arguments)
+        if name == "vote":
+            return self.vote(int(arguments[0].children[0]), arguments[1:])
         index = self.resolve(str(arguments[0].children[0]))
         if isinstance(index, float):
             return "True" if name == "good" else "False"
@@ -330,6 +353,11 @@ class _Emit:
         """Any (True decides) or all (False decides) of some truths; unknown when none decides and one is unknown."""
         truths = ", ".join(self.truth(node) for node in nodes)
         return f"({decides} if {decides} in (t := ({truths},)) else None if None in t else {not decides})"
+
+    def vote(self, need: int, nodes: Sequence[Any]) -> str:
+        """So many of some truths; unknown when those that are unknown decide."""
+        truths = ", ".join(self.truth(node) for node in nodes)
+        return f"(True if (t := ({truths},)).count(True) >= {need} else None if {len(nodes)} - t.count(False) >= {need} else False)"
 
     def guard(self, node: Any, expression: str) -> str:
         strict, lenient = self.operands(node)

@@ -8,13 +8,15 @@ Consequences are entries; they act when they are durable. The same key is carrie
 
 from __future__ import annotations
 
+import functools
 from typing import Any, cast
 
 import msgspec
 
 from gateway.control import loop as loops
-from gateway.control.chain import BatchCreated, BatchState, CommandReceived, Entry, LoopMode, Prompted
+from gateway.control.chain import BatchCreated, BatchState, CommandReceived, Entry, ForceChanged, LoopMode, OutputChanged, Prompted
 from gateway.control.command import VERBS, Answer, Command
+from gateway.control.foresee import foresee
 from gateway.control.image import SECOND, Now
 from gateway.control.parts import Parts
 from gateway.control.tuning.experiment import Tunings
@@ -60,7 +62,8 @@ class Commands:
         entries.append(entry)
         if not isinstance(outcome, str):
             entries += outcome
-        return Answer(command, entry)
+        forced = [made.effect for made in outcome if isinstance(made, ForceChanged)]
+        return Answer(command, entry, dict(forced[0]) if forced else {})
 
     def remember(self, entry: CommandReceived) -> None:
         self._keys.setdefault(entry.key, entry)
@@ -90,6 +93,8 @@ class Commands:
             return self._interlock_command(command, event, now)
         if area == "alarm":
             return self._alarm_command(command, event, now)
+        if area == "force":
+            return self._force_command(command, event, now)
         if area == "loop":
             return self._loop_command(command) if event == "set" else self.tunings.decide(command, event)
         return self._output_command(command)
@@ -152,8 +157,28 @@ class Commands:
         shelve_ns = round(float(a.get("minutes", 60)) * 60 * SECOND)
         return alarms.command(command.target, event.upper(), command.who, command.why, now, shelve_ns, str(a.get("seen", "")))
 
+    def _force_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
+        forces, name = self.parts.forces, command.target
+        if name not in forces.by_name:
+            return f"{name} may not be forced: it is computed" if name in self.parts.image.index else f"no tag {name}"
+        if event == "set":
+            value, duration = float(command.arguments["value"]), round(float(command.arguments["minutes"]) * 60 * SECOND)
+            effect = functools.partial(foresee, self.parts)
+            return _listed(forces.request(name, value, command.who, command.why, duration, now, effect))
+        ended = forces.end(name, command.who, command.why)
+        return ended if isinstance(ended, str) else [ended, *self.let_go(ended)]
+
+    def let_go(self, ended: ForceChanged) -> list[Entry]:
+        """What is wanted of an output that was held, and that nobody else wants anywhere: its safe value."""
+        item = self.parts.outputs.by_name.get(ended.tag)
+        if item is None or item.wanted is not None or item.owner == "loop" or item.row.safe is None:
+            return []
+        return [OutputChanged(tag=ended.tag, wanted=item.row.safe, was=ended.value, owner="none", cause="no longer forced")]
+
     def _output_command(self, command: Command) -> list[Entry] | str:
         item = self.parts.outputs.by_name[command.target]
+        if item.row.tag in self.parts.forces.held:
+            return f"{command.target} is forced: end that first"
         if item.owner == "loop":
             return f"{command.target} belongs to loop {item.cause.split(' ')[0]}: set the loop"
         if item.owner == "program" and item.batch and self._batch_runs(item.batch):

@@ -55,7 +55,7 @@ class Output:
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, since when."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel")
+                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held")
 
     def __init__(self, row: OutputRow) -> None:
         self.row = row
@@ -76,8 +76,14 @@ class Output:
         self.claimed = -1                       # scan in which a loop in AUTO last drove it (loops may share an output)
         self.blocked: tuple[str, ...] = ()
         self.panel = ""                         # why it is worked at its own panel
+        self.held: float | None = None          # what a person forces it to, below interlocks; said anew in every scan
         self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
         self.since_utc = 0
+
+    @property
+    def bound(self) -> bool:
+        """Whether it does something else than its owner asks."""
+        return bool(self.blocked) or self.held is not None or bool(self.panel)
 
     def apply(self, entry: OutputChanged, utc: int) -> None:
         """Fold one entry: a new wanted value and owner."""
@@ -88,7 +94,7 @@ class Output:
 
     def really(self, image: Image) -> float | None:
         """What it does where that is not what its loop asks for: forced, slowed by its rate, or astray; None: as asked."""
-        if self.blocked or self.panel:
+        if self.bound:
             return self.commanded
         if self.state in _ASTRAY:
             rb = self.row.readback
@@ -161,11 +167,14 @@ class Outputs:
             newly = False
             if force is None and started:
                 value = item.loop if item.loop is not None and item.owner == "loop" else item.wanted
+                value = value if item.held is None else item.held
                 if item.blocked:
                     item.blocked = ()
             else:
                 value = force if force is not None else row.safe
-                newly = not item.blocked and (item.state != "verified" or image.quality[row.readback] & 0xC0000000 != 0)
+                newly = not item.blocked and (
+                    item.state != "verified" or image.quality[row.readback] & 0xC0000000 != 0 or _echoes_else(item, value, image)
+                )
                 item.blocked = tuple(reasons.get(tag, ("start-up",)))
                 item.moved_at, item.eased, item.shaped = now.mono, None, None
             if row.local is not None and self._local(item, row.local, image, now):
@@ -289,3 +298,9 @@ class Outputs:
         """What the output really does: its read-back when that is Good, else None."""
         rb = self.by_tag[tag].row.readback
         return None if image.quality[rb] & 0xC0000000 else image.value[rb]
+
+
+def _echoes_else(item: Output, value: float | None, image: Image) -> bool:
+    """Whether the device itself says that it was told something else, whatever the switch says that proves the output."""
+    tag = item.row.tag
+    return value is not None and not image.quality[tag] & 0xC0000000 and abs(image.value[tag] - value) > item.row.tolerance

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from devices.quality import name as quality_name
 from gateway.control.image import SECOND, Now
+from gateway.control.reasons import bypass_of, forced, inputs_of, needs, reset_of, seen, why_blocked
 from gateway.control.scan import Scan
 
 
@@ -36,11 +36,12 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
     i = parts.image.index[name]
     reading = {
         "tag": name,
-        "value": parts.image.value[i],
-        "quality": quality_name(parts.image.quality[i]),
+        **seen(parts, i),
         "age_s": round((now.mono - parts.image.seen[i]) / SECOND, 3) if parts.image.seen[i] else None,
     }
-    return reading | (_output(scan, name, i, now) if i in parts.outputs.by_tag else {})
+    if i in parts.outputs.by_tag:
+        return reading | _output(scan, name, i, now) | why_blocked(parts, i, now)
+    return reading | forced(parts, i, now)
 
 
 def _output(scan: Scan, name: str, tag: int, now: Now) -> dict[str, Any]:
@@ -116,5 +117,9 @@ def _interlock(scan: Scan, name: str, now: Now) -> dict[str, Any]:
         "description": item.row.description,
         "bypassed_for_s": max(item.bypass_until - now.utc, 0) // SECOND if item.bypass_until else None,
         "bypassed_by": item.bypass_by or None,
+        "bypass": bypass_of(item, now) if item.bypass_until else None,
+        "inputs": inputs_of(scan.parts, item) if item.truth is not False else [],
+        "needs": needs(scan.parts, item) or None,
+        "reset": reset_of(item),
         "forces": {scan.parts.image.names[tag]: value for tag, value in item.row.effects.items()},
     }

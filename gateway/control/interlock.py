@@ -9,11 +9,14 @@ durable; until then the row takes no second request.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from gateway.control.blame import Part
 from gateway.control.chain import Entry, InterlockChanged
+from gateway.control.force import REMIND_NS
 from gateway.control.image import SECOND, Now
 
 
@@ -30,6 +33,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     bypassable: bool = True
     hold: str = "unit"                          # unit | all | none
     description: str = ""
+    inputs: dict[str, int] = {}                 # what the cause names -> image index
+    because: Part | None = None                 # the cause as a tree, to say what it hangs on
 
 
 class Interlock:
@@ -39,7 +44,8 @@ class Interlock:
     its way to the record.
     """
 
-    __slots__ = ("row", "truth", "since", "tripped", "active", "first_out", "bypass_until", "bypass_end", "bypass_by", "trip_utc", "asked")
+    __slots__ = ("row", "truth", "since", "tripped", "active", "first_out", "bypass_until", "bypass_end", "bypass_by", "bypass_why",
+                 "announced", "trip_utc", "asked")
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -51,11 +57,13 @@ class Interlock:
         self.bypass_until = 0
         self.bypass_end: int | None = None
         self.bypass_by = ""
+        self.bypass_why = ""
+        self.announced = False                  # that the bypass is about to end
         self.trip_utc = 0
         self.asked = False
 
-    def apply(self, entry: InterlockChanged, utc: int) -> None:
-        """Fold one entry into the durable state: the same code live and on replay."""
+    def apply(self, entry: InterlockChanged, utc: int, mono: int | None = None) -> None:
+        """Fold one entry into the durable state: the same code live and on replay. ``mono``: live, when it was asked for."""
         if entry.event == "tripped":
             self.tripped = self.active = True
             self.first_out = entry.first_out
@@ -65,10 +73,15 @@ class Interlock:
         elif entry.event == "cleared":
             self.active = self.tripped and self.row.latch
             self.tripped = self.active
+            self.first_out = self.first_out and self.active
         elif entry.event == "bypassed":
-            self.bypass_until, self.bypass_end, self.bypass_by = entry.until_utc, None, entry.who
+            self.bypass_until, self.bypass_by, self.bypass_why = entry.until_utc, entry.who, entry.why
+            self.bypass_end = None if mono is None else mono + entry.until_utc - utc     # the wall clock may jump before it is looked at
+            self.announced = entry.until_utc - utc <= REMIND_NS                         # a short one was announced as it began
+        elif entry.event == "bypass_ending":
+            self.announced = True
         elif entry.event == "bypass_ended":
-            self.bypass_until, self.bypass_end, self.bypass_by = 0, None, ""
+            self.bypass_until, self.bypass_end, self.bypass_by, self.bypass_why = 0, None, "", ""
         if entry.who:
             self.asked = False
 
@@ -87,7 +100,7 @@ class Interlocks:
     """
 
     __slots__ = (
-        "_stale", "_truths", "_waiting", "armed", "by_name", "bypass_max_ns", "forced", "holds", "items", "reasons",
+        "_bypassed", "_stale", "_truths", "_waiting", "armed", "by_name", "bypass_max_ns", "forced", "holds", "items", "reasons",
         "safe",
     )  # fmt: skip
 
@@ -100,6 +113,7 @@ class Interlocks:
         self.forced: dict[int, float] = {}
         self.reasons: dict[int, list[str]] = {}
         self.holds: list[tuple[str, str]] = []
+        self._bypassed: dict[str, int] = {}     # unit -> rows
         self._stale = True
         self._truths: Sequence[bool | None] = ()
         self._waiting = False                   # a delay or a bypass is running: time alone may change something
@@ -118,6 +132,8 @@ class Interlocks:
             entry = self._judge(item, truth, now)
             if entry is not None:
                 entries.append(entry)
+            if item.bypass_end is not None and not item.announced and item.bypass_end - now.mono <= REMIND_NS:
+                entries.append(self._change(item, "bypass_ending", now, until_utc=item.bypass_until))
             if entry is not None or item.bypass_until or (item.since is not None and not item.active):
                 self._waiting = True
         if self._stale or entries:
@@ -150,15 +166,17 @@ class Interlocks:
         first = not any(other.tripped and other.row.group == row.group for other in self.items)
         return self._change(item, "tripped", now, first_out=first, cause="unknown" if truth is None else "true")
 
-    def _change(self, item: Interlock, event: str, now: Now, *, first_out: bool = False, cause: str = "") -> InterlockChanged:
+    def _change(self, item: Interlock, event: str, now: Now, *, first_out: bool = False, cause: str = "",
+                until_utc: int = 0) -> InterlockChanged:
         """What happens by itself: applied at once."""
-        entry = InterlockChanged(interlock=item.row.name, unit=item.row.unit, event=event, first_out=first_out, cause=cause)
+        name, unit = item.row.name, item.row.unit
+        entry = InterlockChanged(interlock=name, unit=unit, event=event, first_out=first_out, cause=cause, until_utc=until_utc)
         self.apply(entry, now.utc)
         return entry
 
-    def apply(self, entry: InterlockChanged, utc: int) -> None:
-        """Fold one entry into its row."""
-        self.by_name[entry.interlock].apply(entry, utc)
+    def apply(self, entry: InterlockChanged, utc: int, mono: int | None = None) -> None:
+        """Fold one entry into its row; ``mono``: live, when a person asked for it."""
+        self.by_name[entry.interlock].apply(entry, utc, mono)
         self._stale = True
 
     def _ask(self, item: Interlock, event: str, who: str, why: str, until_utc: int = 0) -> InterlockChanged:
@@ -170,6 +188,7 @@ class Interlocks:
     def _gather(self) -> None:
         self._stale = False
         self.forced, self.reasons = {}, {}
+        self._bypassed = Counter(item.row.unit for item in self.items if item.bypass_until)
         for item in self.items:
             if not item.active or item.bypass_until:
                 continue
@@ -219,6 +238,10 @@ class Interlocks:
         if not item.bypass_until:
             return f"{name} is not bypassed"
         return self._ask(item, "bypass_ended", who, why)
+
+    def bypassed(self, unit: str) -> int:
+        """How many rows of a unit are bypassed."""
+        return self._bypassed.get(unit, 0)
 
     def standing(self, unit: str) -> list[str]:
         """Names of the rows of a unit, of the site or of the whole line that force something now."""

@@ -13,6 +13,7 @@ from gateway.control.command import Command
 from gateway.control.comms import Comms
 from gateway.control.demand import Outputs
 from gateway.control.derived import Derived
+from gateway.control.force import Forces
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.interlock import Interlocks
 from gateway.control.loop import Loop
@@ -71,3 +72,4 @@ class Parts(msgspec.Struct, kw_only=True):
     startup_ns: int
     alarm_period_ns: int = SECOND
     read_only: bool = False
+    forces: Forces = msgspec.field(default_factory=Forces)

@@ -1,6 +1,6 @@
 """One scan: image in, decisions out. The same pass live and rehearsed; it never waits for a device or a disk.
 
-Order: what became durable is applied; commands; image ages; derived values; interlocks; batches; loops; alarms;
+Order: what became durable is applied; image ages, forced values go in; commands; derived values; interlocks; batches; loops; alarms;
 arbitration. Trips act in the scan that sees them. Everything that changes an owner, a mode, a setpoint or a batch acts
 in the first scan after its entry is durable, and is arbitrated then.
 """
@@ -21,6 +21,7 @@ from gateway.control.chain import (
     CommandReceived,
     DeviceChanged,
     Entry,
+    ForceChanged,
     IcpResult,
     InterlockChanged,
     LoopMode,
@@ -53,8 +54,8 @@ class Scan:
     """The plant process's decision maker. ``run`` is one pass; ``submitted`` tells under which ticket its entries went."""
 
     __slots__ = (
-        "_alarm_tick", "_last", "_last_now", "_totals", "_waiting", "armed", "commands", "count", "inbox", "parts", "performance",
-        "started", "tunings",
+        "_alarm_tick", "_holding", "_last", "_last_now", "_totals", "_waiting", "armed", "commands", "count", "inbox", "parts",
+        "performance", "started", "tunings",
     )  # fmt: skip
 
     def __init__(self, parts: Parts) -> None:
@@ -71,6 +72,7 @@ class Scan:
                             for name, loop in parts.loops.items() if loop.row.pv is not None}
         self.commands = Commands(parts, self.tunings)
         self._alarm_tick = -1
+        self._holding = False                   # an output is held by a person
         self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
 
     # --- one pass -----------------------------------------------------------------------------------------------
@@ -79,10 +81,12 @@ class Scan:
         parts, image = self.parts, self.parts.image
         entries: list[Entry] = []
         armed = self.armed                      # outputs leave safe one scan later, when every cause was judged for good
+        parts.forces.lift(image)
         self._apply_durable(committed, now)
-        answers = [self.commands.carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
         image.age(now.mono)
         parts.outputs.show(image)
+        self._force(now, entries)
+        answers = [self.commands.carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
         self._figures(now)
         for derived in parts.derived:
             derived.update(image, now)
@@ -123,10 +127,13 @@ class Scan:
         while self._waiting and self._waiting[0][0] <= committed:
             _, when, entries = self._waiting.popleft()
             for entry in entries:
-                self.apply(entry, Now(now.mono, when.utc), live=True)
+                self.apply(entry, Now(now.mono, when.utc), live=True, asked=when.mono)
 
-    def apply(self, entry: Entry, now: Now, *, live: bool) -> None:
-        """Fold one durable entry into loops, outputs and batches; on replay (not ``live``) also into latches and alarms."""
+    def apply(self, entry: Entry, now: Now, *, live: bool, asked: int | None = None) -> None:
+        """Fold one durable entry into loops, outputs and batches; on replay (not ``live``) also into latches and alarms.
+
+        ``asked``: live, the monotonic time of the scan that made it.
+        """
         parts = self.parts
         if isinstance(entry, LoopMode):
             if entry.loop in parts.loops:       # the configuration may have lost it since
@@ -139,7 +146,10 @@ class Scan:
                 parts.outputs.by_name[entry.tag].apply(entry, now.utc)
         elif isinstance(entry, InterlockChanged):
             if (entry.who or not live) and entry.interlock in parts.interlocks.by_name:
-                parts.interlocks.apply(entry, now.utc)      # what happened by itself has acted at once
+                parts.interlocks.apply(entry, now.utc, asked)       # what happened by itself has acted at once
+        elif isinstance(entry, ForceChanged):
+            if entry.who or not live:
+                parts.forces.apply(entry, now.utc, asked)
         elif isinstance(entry, AlarmChanged):
             if not live:
                 parts.alarms.restore(entry, now.utc)
@@ -172,6 +182,22 @@ class Scan:
         if live:
             for unit in self.parts.units.values():
                 unit.settled(entry)
+
+    # --- forced values ------------------------------------------------------------------------------------------
+    def _force(self, now: Now, entries: list[Entry]) -> None:
+        """Forces that have had their time end; what still stands takes the place of what is measured or wanted."""
+        parts = self.parts
+        changes = parts.forces.update(now)
+        entries += changes
+        for change in changes:
+            if isinstance(change, ForceChanged) and change.event == "ended" and change.cause == "expired":
+                entries += self.commands.let_go(change)
+        parts.forces.lay(parts.image)
+        held = parts.forces.held
+        if held or self._holding:
+            self._holding = bool(held)
+            for item in parts.outputs.items:
+                item.held = held.get(item.row.tag)
 
     # --- what arrived -------------------------------------------------------------------------------------------
     def _figures(self, now: Now) -> None:
@@ -267,6 +293,7 @@ class Scan:
         for change in changes:
             if isinstance(change, InterlockChanged) and change.event == "tripped":
                 row = self.parts.interlocks.by_name[change.interlock].row
+                entries += self.parts.forces.give_way(row.effects, f"interlock {row.name}") if row.latch else ()
                 entries += self.parts.outputs.take(row.effects, f"interlock {row.name}") if row.latch else ()
 
     def _hold(self, where: str, name: str) -> None:
@@ -358,3 +385,4 @@ def replay(scan: Scan, stored: Sequence[Any]) -> None:
         scan.apply(item.entry, Now(0, item.utc), live=False)
     scan.parts.outputs.forget()
     scan.tunings.ended = []                     # what ended then, the record tells
+    scan.parts.forces.forget()

@@ -12,18 +12,21 @@ from gateway.config.models import Derived as DerivedModel
 from gateway.config.models import Loop as LoopModel
 from gateway.control.alarm import AlarmRow
 from gateway.control.analyzer import OpcUaConversation
+from gateway.control.blame import part_of
 from gateway.control.comms import Told
 from gateway.control.conditions import Expression, compile_set, parse
 from gateway.control.conversation import Conversation
 from gateway.control.deadband import staying
 from gateway.control.demand import OutputRow
 from gateway.control.derived import DerivedRow
+from gateway.control.dimension import Quantity, quantity
 from gateway.control.dosing import DoseRow
 from gateway.control.image import SECOND
 from gateway.control.interlock import Row
 from gateway.control.linear import Straight, Zone, curve, strong_acid
 from gateway.control.loop import Forward, LimitRow, LoopRow
 from gateway.plant.names import Names
+from gateway.plant.reach import Reach
 
 Talk = Conversation | OpcUaConversation
 IN_LIMITS = 0.02                                # of the setpoint's range: a deviation that counts as none. Assumed
@@ -36,6 +39,7 @@ class Rows:
     def __init__(self, config: Config, index: Mapping[str, int], of_tag: Mapping[int, Talk]) -> None:
         self.config, self.index, self.of_tag = config, index, of_tag
         self.names = Names(config)
+        self.reach = Reach(config, index)
         scan = config.site.scan
         self.period_ns = {"trip": ns(scan.trip_s), "fast": ns(scan.fast_s), "slow": ns(scan.slow_s)}
 
@@ -154,6 +158,8 @@ class Rows:
             bypassable=row.bypass,
             hold=row.hold,
             description=row.description,
+            inputs=self.reach.inputs(name),
+            because=part_of(parse(row.cause), lambda each: self._value(each, row.unit), lambda each: self._quantity(each, row.unit)),
         )
 
     def alarm(self, name: str) -> AlarmRow:
@@ -211,6 +217,10 @@ class Rows:
 
     def _sourced(self, expression: Expression, unit: str | None, truth: bool = True) -> str:
         return expression.source(lambda name: self._value(name, unit), lambda name: self.names.unit_of(name, unit), truth=truth)
+
+    def _quantity(self, name: str, unit: str | None) -> Quantity | None:
+        symbol = self.names.unit_of(name, unit)
+        return None if symbol is None else quantity(symbol)
 
     def _value(self, name: str, unit: str | None) -> int | float:
         tag = self.names.tag(name, unit)

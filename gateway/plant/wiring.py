@@ -26,6 +26,7 @@ from gateway.control.comms import Comms
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.demand import Output, Outputs
 from gateway.control.derived import Derived
+from gateway.control.force import Forces
 from gateway.control.image import Image, Now
 from gateway.control.interlock import Interlocks
 from gateway.control.loop import Loop
@@ -74,6 +75,7 @@ class _Builder:
         loops = {name: Loop(self.rows.loop(name, loop)) for name, loop in config.loops.items()}
         interlock_rows = [self.rows.interlock(name) for name in config.interlocks]
         interlocks = Interlocks(interlock_rows, self.rows.safe(), ns(config.site.bypass_max_h * 3600))
+        forces = Forces(self.rows.reach.forces(), ns(config.site.bypass_max_h * 3600))
         alarms = Alarms([self.rows.alarm(name) for name in config.alarms])
         units = {
             name: self._engine(name, outputs, loops, interlocks)
@@ -96,7 +98,8 @@ class _Builder:
             units=units,
             talks=list(self.talks.values()),
             trip_tags=self.rows.trip_tags(),
-            figures=self._figures(units, loops),
+            figures=self._figures(units, loops, interlocks, forces),
+            forces=forces,
             comms=Comms(links, self._commanded(outputs), self.rows.told()),
             create=Creation(config, units),
             start_sample=_sampler(analyzer),
@@ -154,11 +157,13 @@ class _Builder:
     def _send(self, tag: int, value: float, now: int, expires: int) -> None:
         self.of_tag[tag].write(tag, value, now, expires)
 
-    def _figures(self, units: Mapping[str, Engine], loops: Mapping[str, Loop]) -> list[tuple[int, Callable[[], float | None]]]:
+    def _figures(
+        self, units: Mapping[str, Engine], loops: Mapping[str, Loop], interlocks: Interlocks, forces: Forces
+    ) -> list[tuple[int, Callable[[], float | None]]]:
         found: list[tuple[int, Callable[[], float | None]]] = []
         for name, tag in self.config.tags.items():
             if tag.internal:
-                found.append((self.index[name], _internal(tag.internal, units, loops, self.config)))
+                found.append((self.index[name], _internal(tag.internal, units, loops, interlocks, forces, self.config)))
         return found
 
     # --- units --------------------------------------------------------------------------------------------------
@@ -191,9 +196,16 @@ def deadbands(plant: Plant) -> dict[str, float]:
     return {name: 0.001 * (tag.range[1] - tag.range[0]) for name, tag in plant.config.tags.items() if tag.range is not None}
 
 
-def _internal(what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop], config: Config) -> Callable[[], float | None]:
-    """What an internal tag shows: ``loop.TIC-1011.ramped``, ``batch.R-101.metal`` or ``batch.F-201.phase.FILTER``."""
+def _internal(
+    what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop], interlocks: Interlocks, forces: Forces, config: Config
+) -> Callable[[], float | None]:
+    """What an internal tag shows: ``loop.TIC-1011.ramped``, ``batch.R-101.metal``, ``batch.F-201.phase.FILTER``, ``bypasses.R-101`` or
+    ``forces.R-101``.
+    """
     kind, _, rest = what.partition(".")
+    if kind in ("bypasses", "forces"):
+        count = interlocks.bypassed if kind == "bypasses" else forces.count
+        return lambda: float(count(rest))
     name, figure = split(rest)
     if kind == "loop":
         loop = loops[name]

@@ -29,6 +29,7 @@ from gateway.control.chain import (
     CommandReceived,
     DeviceChanged,
     Entry,
+    ForceChanged,
     IcpResult,
     InterlockChanged,
     LoopMode,
@@ -139,6 +140,8 @@ class _Fold:
         if record.ended_utc:
             return False
         match entry:
+            case ForceChanged():
+                return entry.unit == record.unit or self.belongs(entry.tag)
             case InterlockChanged() | AlarmChanged():
                 return entry.unit in ("", record.unit)
             case LoopMode() | LoopTuning() | LoopTuned():
@@ -168,6 +171,8 @@ class _Fold:
                 pass                            # a deviation, and no change of any one alarm
             case Balance():
                 record.balance, record.balance_inputs = entry.elements, entry.inputs
+            case ForceChanged():
+                pass                            # a deviation, told below
             case _:
                 getattr(record, _PLAIN.get(type(entry), "notes")).append(stored)
         record.deviations.extend(_deviations(stored))
@@ -232,6 +237,10 @@ def _deviation(entry: Entry) -> tuple[str, str, str] | None:
             return "interlock", f"{entry.interlock} tripped{' (first out)' if entry.first_out else ''}: {entry.cause}", ""
         case InterlockChanged(event="bypassed"):
             return "bypass", f"{entry.interlock} bypassed: {entry.why}", entry.who
+        case ForceChanged(event="set"):
+            return "forced", f"{entry.tag} forced to {entry.value:g}: {entry.why}", entry.who
+        case ForceChanged(event="ended"):
+            return "forced", f"{entry.tag} no longer forced: {entry.cause or entry.why}", entry.who
         case WriteFailed():
             return "write", f"{entry.tag} = {entry.wanted:g} ended {entry.outcome}: {entry.detail}", ""
         case AlarmChanged(now="SHLVD" | "OOSRV") if entry.who:

@@ -85,6 +85,11 @@ class FilterPress:
         self.blow_valve = _travel(self.blow_valve, cmd[3] >= 0.5 and ok, travel)
         self.drop_valve = _travel(self.drop_valve, cmd[4] >= 0.5 and ok, travel)
 
+    def switches(self) -> list[float]:
+        """End switches of feed, wash, blow and drop: open, closed, open, ..."""
+        places = (self.feed_valve, self.wash_valve, self.blow_valve, self.drop_valve)
+        return [1.0 if at_end else 0.0 for place in places for at_end in (place >= 1.0, place <= 0.0)]
+
     def begin(self) -> None:
         """Forget the last step's flows."""
         if self._ran_l or self.washed_l:

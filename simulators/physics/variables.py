@@ -66,6 +66,7 @@ SHARED: Final[tuple[tuple[str, tuple[Row, ...]], ...]] = (
                 "cake_kg:kg",
                 "out",
             ),
+            *((f"{v}_{end}", "-", "out") for v in ("feed_valve", "wash_valve", "blow_valve", "drop") for end in ("open", "closed")),
         ),
     ),
     ("P-202", (*_rows("sp_pct:%", "in"), *_rows("flow_m3_h:m3/h", "out"))),
@@ -78,7 +79,7 @@ SHARED: Final[tuple[tuple[str, tuple[Row, ...]], ...]] = (
         "C-301",
         (
             *_rows("recirc_enable:- caustic_valve_cmd:-", "in"),
-            *_rows("dp_mbar:mbar gas_flow_m3_h:m3/h ph:pH hcl_mg_nm3:mg/m3", "out"),
+            *_rows("dp_mbar:mbar gas_flow_m3_h:m3/h ph:pH hcl_mg_nm3:mg/m3 caustic_valve_open:- caustic_valve_closed:-", "out"),
         ),
     ),
     ("ROOM", _rows("h2_1_pct_lel:%LEL h2_2_pct_lel:%LEL h2_3_pct_lel:%LEL h2_4_pct_lel:%LEL hcl_ppm:ppm", "out")),

@@ -19,15 +19,18 @@ from gateway.config.checks import (
     sharing,
     simulation,
     site,
+    suspensions,
     tags,
     units,
+    votes,
 )
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 
 Check = Callable[[Draft], Iterator[Fault]]
 ROOMS = (
-    site, instruments, links, devices, security, tags, outputs, derived, units, loops, matrix, alarms, recipes, sharing, lots, simulation,
+    site, instruments, links, devices, security, tags, outputs, derived, units, loops, matrix, votes, suspensions, alarms, recipes, sharing,
+    lots, simulation,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = tuple(check for room in ROOMS for check in room.CHECKS)
 

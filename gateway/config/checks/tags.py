@@ -60,14 +60,18 @@ def bindings(draft: Draft) -> Iterator[Fault]:
 
 
 def _internal(draft: Draft, name: str, tag: Tag) -> Iterator[Fault]:
-    """``loop.<name>.sp`` or ``batch.<unit>.<figure>``, and nothing else."""
+    """``loop.<name>.sp``, ``batch.<unit>.<figure>``, ``bypasses.<unit>`` or ``forces.<unit>``, and nothing else."""
     path = ("tags", name, "internal")
     if tag.device is not None or tag.point is not None or tag.output is not None:
         yield draft.fault(("tags", name), "an internal tag has no device, no point and no output")
     kind, _, rest = (tag.internal or "").partition(".")
+    if kind in ("bypasses", "forces"):
+        if not draft.exists("units", rest):
+            yield draft.unknown(path, rest, draft.declared["units"], "unit")
+        return
     owner, figure = split(rest)
     if kind not in ("loop", "batch"):
-        yield draft.fault(path, repr(tag.internal), ("loop.<loop>.sp", "batch.<unit>.<figure>"))
+        yield draft.fault(path, repr(tag.internal), ("loop.<loop>.sp", "batch.<unit>.<figure>", "bypasses.<unit>", "forces.<unit>"))
         return
     section, figures = ("loops", LOOP_FIGURES) if kind == "loop" else ("units", tuple(BATCH_FIGURES))
     if not draft.exists(section, owner):

@@ -225,20 +225,20 @@ TAGS = [
 OUTPUTS = [
     Mistake(
         "tags.yaml",
-        "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, comm_loss: zero, settle_s: 3}",
-        "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, settle_s: 3}",
+        "max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, comm_loss: zero, readback: ZSO-3011, settle_s: 3}",
+        "max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, readback: ZSO-3011, settle_s: 3}",
         "tags.XV-301.output.comm_loss: is missing",
     ),
     Mistake(
         "tags.yaml",
-        "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, comm_loss: zero, settle_s: 3}",
-        "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {comm_loss: zero, settle_s: 3}",
+        "max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, comm_loss: zero, readback: ZSO-3011, settle_s: 3}",
+        "max_age_s: 3, states: {0: closed, 1: open}, output: {comm_loss: zero, readback: ZSO-3011, settle_s: 3}",
         "tags.XV-301.output.safe: is missing",
     ),
     Mistake(
         "tags.yaml",
-        "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, comm_loss: zero, settle_s: 3}",
-        "point: do_5_1, scan: trip, max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 2, comm_loss: zero, settle_s: 3}",
+        "max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 0, comm_loss: zero, readback: ZSO-3011, settle_s: 3}",
+        "max_age_s: 3, states: {0: closed, 1: open}, output: {safe: 2, comm_loss: zero, readback: ZSO-3011, settle_s: 3}",
         "2 1 outside 0..1",
     ),
     Mistake(

@@ -13,6 +13,7 @@ from gateway.control.comms import Comms, Told
 from gateway.control.conditions import compile_set
 from gateway.control.demand import OutputRow, Outputs
 from gateway.control.derived import Derived, DerivedRow
+from gateway.control.force import ForceRow, Forces
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.interlock import Interlocks, Row
 from gateway.control.loop import Loop, LoopRow
@@ -64,12 +65,20 @@ class Small:
             name="JIC", kind="pid", unit="R-1", period_ns=STEP, pv=JI, output=TV, outer=True, gain=3.0, ti_s=60.0, sp_low=5.0, sp_high=90.0
         )
         self.loops = {"TIC": Loop(outer), "JIC": Loop(inner)}
-        level = Row(name="level_high", unit="R-1", group="R-1", effects={XV: 0.0, TV: 0.0})
+        level = Row(name="level_high", unit="R-1", group="R-1", effects={XV: 0.0, TV: 0.0}, inputs={"LI": LI})
+        forces = [
+            ForceRow(name="LI", tag=LI, unit="R-1", high=100.0, rows=("level_high",)),
+            ForceRow(name="TI", tag=TI, unit="R-1", rows=("hydrogen_high",), closed=("hydrogen_high",)),
+            ForceRow(name="JI", tag=JI, unit="R-1", loops=("JIC",)),
+            ForceRow(name="XV", tag=XV, unit="R-1", output=True, low=0.0, high=1.0),
+            ForceRow(name="TV", tag=TV, unit="R-1", output=True, low=0.0, high=100.0),
+        ]
         self.parts = Parts(
             comms=Comms({}, {}, Told()),
             image=self.image, derived=[Derived(DerivedRow(tag=FQ, kind="total", of=(FI,)))], conditions=compile_set(sources[:1]),
             alarm_conditions=compile_set([*(source for _, source in alarms), *["False"] * len(rows)] if alarms else sources[1:]),
             interlocks=Interlocks([level], {XV: 0.0, TV: 0.0}, 8 * 3600 * SECOND),
+            forces=Forces(forces, 8 * 3600 * SECOND),
             alarms=Alarms(rows),
             loops=self.loops, loop_order=["TIC", "JIC"], outputs=outputs, units={}, talks=[], trip_tags=[LI], figures=[],
             create=self._create, start_sample=lambda entry, now: None, documents=self._documents, startup_ns=30 * SECOND,

@@ -68,6 +68,48 @@ def test_and_and_or_are_kleenes(left: Truth, right: Truth):
     assert evaluate("not a", **shown) is {True: False, False: True, None: None}[left]
 
 
+def voted(need: int, truths: tuple[Truth, ...]) -> Truth:
+    """What a vote says by trying every answer that the unknown ones could give."""
+    answers = {sum(case) >= need for case in itertools.product(*((True, False) if t is None else (t,) for t in truths))}
+    return answers.pop() if len(answers) == 1 else None
+
+
+@pytest.mark.parametrize("need", [1, 2, 3])
+@pytest.mark.parametrize("truths", list(itertools.product((True, False, None), repeat=3)))
+def test_a_vote_says_what_every_answer_of_the_unknown_ones_would_say(need: int, truths: tuple[Truth, ...]):
+    shown = {name: VALUE[truth] for name, truth in zip("abc", truths, strict=True)}
+    assert evaluate(f"vote({need}, a, b, c)", **shown) is voted(need, truths)
+    assert evaluate(f"not vote({need}, a, b, not c)", **shown) is evaluate(f"vote({4 - need}, not a, not b, c)", **shown)
+    if need != 2:
+        assert evaluate(f"{'any' if need == 1 else 'all'}(a, b, c)", **shown) is voted(need, truths)
+
+
+def test_a_bad_input_trips_one_of_two_and_only_weakens_two_of_three():
+    assert evaluate("vote(1, a, b)", b=0.0) is None
+    assert evaluate("vote(2, a, b, c)", b=0.0, c=0.0) is False
+    assert evaluate("vote(2, a, b, c)", b=1.0, c=0.0) is None
+
+
+def test_votes_of_votes_keep_their_counts_apart():
+    assert evaluate("vote(2, vote(2, a, b, a), not vote(1, b, b), a or b)", a=1.0, b=0.0) is True
+    assert evaluate("vote(2, vote(2, a, b, b), not vote(1, a, b), a)", a=1.0, b=0.0) is False
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("vote(2, a)", "vote takes how many must be true, then two or more conditions"),
+    ("vote(3, a, b)", "vote: of 2 conditions a whole number from 1 to 2 must be true"),
+    ("vote(0, a, b)", "whole number from 1 to 2"),
+    ("vote(1.5, a, b)", "whole number from 1 to 2"),
+    ("vote(2 bar, a, b, c)", "whole number from 1 to 3"),
+    ("vote(a, b, c)", "whole number from 1 to 2"),
+    ("vote(2, TT-1, a, b)", "a condition is needed here, not a number"),
+    ("vote(2, TT-1 > 3 bar, a, b)", "degC"),
+])  # fmt: skip
+def test_a_vote_that_cannot_be_counted_is_refused(text: str, words: str):
+    with pytest.raises(ConditionError, match=words):
+        parse(text).check(_UNITS_OF.get)
+
+
 @pytest.mark.parametrize(("text", "shown", "expected"), [
     ("TT-1 > 95 degC", {"TT_1": 96.0}, True),
     ("TT-1 > trip_degc", {"TT_1": 94.9}, False),

@@ -34,7 +34,10 @@ SHARED_IN = words("""
 SHARED_OUT = words("""
     SC-101.running SC-101.rpm SC-101.kw W-101.weight_kg TK-110.level_pct TK-110.level_low TK-120.level_pct TK-130.level_pct
     TK-131.level_pct P-121.flow_l_min P-131.flow_l_min P-132.flow_l_min FP-201.plates_closed FP-201.hydraulic_bar FP-201.feed_bar
-    FP-201.filtrate_m3_h FP-201.turbidity_ntu FP-201.wash_conductivity_ms_cm FP-201.cake_kg P-202.flow_m3_h TK-210.level_pct
+    FP-201.filtrate_m3_h FP-201.turbidity_ntu FP-201.wash_conductivity_ms_cm FP-201.cake_kg
+    FP-201.feed_valve_open FP-201.feed_valve_closed FP-201.wash_valve_open FP-201.wash_valve_closed FP-201.blow_valve_open
+    FP-201.blow_valve_closed FP-201.drop_open FP-201.drop_closed C-301.caustic_valve_open C-301.caustic_valve_closed
+    P-202.flow_m3_h TK-210.level_pct
     TK-210.volume_l TK-210.ph TK-211.level_pct TK-211.volume_l TK-211.ph K-301.running K-301.rpm K-301.kw C-301.dp_mbar
     C-301.gas_flow_m3_h C-301.ph C-301.hcl_mg_nm3 ROOM.h2_1_pct_lel ROOM.h2_2_pct_lel ROOM.h2_3_pct_lel ROOM.h2_4_pct_lel
     ROOM.hcl_ppm VENT.air_m3_h SITE.hot_supply_c SITE.chilled_supply_c SITE.cooling_flow_m3_h SITE.instrument_air_bar
