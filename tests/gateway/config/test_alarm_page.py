@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.loading import read_draft
 from gateway.config.scope import Scope, condition
@@ -30,10 +31,16 @@ def test_the_row_of_the_page_loads_beside_another_of_its_group(plant: Path, faul
     assert faults_of(plant) == []
 
 
-@pytest.mark.parametrize("said", [code for code in CONDITIONS if re.search(r"[<>=]|bad\(|phase", code)])
-def test_every_condition_of_the_page_is_one(said: str):
-    draft, faults = read_draft(belfast_config())
+@pytest.fixture(scope="module")
+def draft() -> Draft:
+    """The Belfast line, read once."""
+    found, faults = read_draft(belfast_config())
     assert faults == []
+    return found
+
+
+@pytest.mark.parametrize("said", [code for code in CONDITIONS if re.search(r"[<>=]|bad\(|phase", code)])
+def test_every_condition_of_the_page_is_one(said: str, draft: Draft):
     text = re.sub(r"^(clear_when|suppressed_when): ", "", said)
     unit = "C-301" if "fan" in text else "R-101"
     row = draft.alarms["R-101.level_high"].model_copy(update={"unit": unit, "when": text})
@@ -61,8 +68,7 @@ def test_a_phase_or_state_is_told_by_its_name(name: str, unit: str | None, found
     assert named(name, unit) == found
 
 
-def test_a_tank_has_states_and_phases_shared_equipment_the_phases_that_use_it_and_the_site_none():
-    draft, _ = read_draft(belfast_config())
+def test_a_tank_has_states_and_phases_shared_equipment_the_phases_that_use_it_and_the_site_none(draft: Draft):
     assert {"phase.FILTER", "phase.LEACH", "state.HELD", "state.IDLE"} <= figures_of(draft, "R-101")
     assert {"phase.FILTER", "phase.WASH", "phase.BLOW", "phase.DROP"} == figures_of(draft, "FP-201")
     assert figures_of(draft, "SITE") == figures_of(draft, "NOWHERE") == set()
