@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed
 PEERS  := tests/system/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check system soak lock setup clean programs
+.PHONY: help demo test check system soak mutants lock setup clean programs
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,10 @@ system: $(STAMP) $(PEERS)/node_modules/.installed  ## tests over real sockets ag
 soak: $(STAMP)  ## long runs
 	$(BIN)/python -m pytest -m soak
 
+mutants: $(STAMP)  ## change pid, interlock, arbitration and alarm in every small way: would a test notice? (an hour)
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock (UPGRADE=1: newest of everything)
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --no-emit-index-url \
 		--quiet $(if $(UPGRADE),--upgrade) -o requirements.lock
@@ -40,7 +44,7 @@ lock: $(STAMP)  ## resolve pyproject.toml anew into requirements.lock (UPGRADE=1
 setup: $(STAMP)  ## the environment alone
 
 clean:  ## forget the environment and every cache
-	rm -rf $(VENV) $(PEERS)/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) mutants $(PEERS)/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 
 $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found: make PYTHON=/path/to/python"; exit 1; }

@@ -179,11 +179,23 @@ def _orders(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     output.add_argument("target")
     output.add_argument("value", type=float)
     _common(output, "operate:output")
-    alarm = commands.add_parser("alarm", help="acknowledge, reset or shelve an alarm")
-    alarm.add_argument("verb", choices=["ack", "reset", "shelve", "unshelve"])
-    alarm.add_argument("target")
-    alarm.add_argument("--minutes", type=float, default=60.0)
-    _common(alarm, "operate:alarm")
+    _alarms(commands)
+
+
+def _alarms(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    alarm = commands.add_parser("alarm", help="acknowledge, reset, shelve alarms, take them out of service and back")
+    alarm.add_argument("verb", choices=["ack", "reset", "shelve", "unshelve", "disable", "enable"])
+    alarm.add_argument("target", nargs="*", metavar="ALARM")
+    alarm.add_argument("--unit", help="with ack: everything that the unit shows now")
+    alarm.add_argument("--minutes", type=float, default=60.0, help="of a shelving, at most 720 (default: 60)")
+    _common(alarm, "alarms:alarm")
+    alarms = commands.add_parser("alarms", help="the list of alarms, the worst first; --kpi: how well the alarms do, from the journal")
+    alarms.add_argument("--unit", help="only those of one unit")
+    alarms.add_argument("--kpi", action="store_true", help="figures from the journal, beside their targets")
+    alarms.add_argument("--from", dest="start", metavar="TIME", help="with --kpi: from then, UTC (default: the first entry)")
+    alarms.add_argument("--to", dest="end", metavar="TIME", help="with --kpi: until then (default: the last entry)")
+    alarms.add_argument("--json", action="store_true")
+    _common(alarms, "alarms:show")
 
 
 def _tuning(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

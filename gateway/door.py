@@ -18,7 +18,7 @@ from gateway.control.command import Command
 from gateway.control.explain import explain
 from gateway.protocol import VERSION, Ask, Do, Hello, Told, pack, read_word
 from gateway.runtime import Runtime
-from gateway.standing import links, loops, status
+from gateway.standing import alarms, links, loops, status
 
 _CREDENTIALS = struct.Struct("3i")
 
@@ -91,6 +91,8 @@ class Door:
                 return Told(id=word.id, ok=True, body=status(self.runtime))
             if word.what == "explain":
                 return Told(id=word.id, ok=True, body=explain(self.runtime.plant.scan, word.target, self.runtime.clock.now()))
+            if word.what == "alarms":
+                return Told(id=word.id, ok=True, body=alarms(self.runtime, word.target))
             if word.what == "links":
                 return Told(id=word.id, ok=True, body=links(self.runtime))
             if word.what == "loops":
@@ -98,7 +100,7 @@ class Door:
             if word.what == "stop":
                 self.runtime.stop(f"asked to by {who}")
                 return Told(id=word.id, ok=True)
-            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, links, loops, explain, stop")
+            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, alarms, links, loops, explain, stop")
         except KeyError as error:
             return Told(id=word.id, ok=False, reason=f"unknown name {error}")
 

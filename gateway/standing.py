@@ -6,13 +6,18 @@ from typing import Any
 
 import msgspec
 
+from gateway.control.alarm import LISTED, Alarm
+from gateway.control.alarm_list import aside, listed, worst_first
 from gateway.control.explain import explain
 from gateway.control.health import EDGES_MS, ne107
+from gateway.control.interlock import Interlock
 from gateway.control.loop import Loop
 from gateway.control.scan import Scan
 from gateway.runtime import Runtime
 
-__all__ = ["links", "loops", "status"]
+__all__ = ["alarms", "links", "loops", "status"]
+
+LINES, ASIDE = 800, 200                         # of lists over the socket: the worst first, the rest is counted; a line is below 700 bytes
 
 
 def status(runtime: Runtime) -> dict[str, Any]:
@@ -48,12 +53,45 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "scans": scan.count,
         "armed": scan.armed,
         "units": units,
-        "alarms": {a.row.name: a.state for a in parts.alarms.items if a.state not in ("NORM", "DSUPR")},
+        "alarms": {a.row.name: a.state for a in sorted(parts.alarms.items, key=worst_first) if a.state not in ("NORM", "DSUPR")},
+        "flood": parts.alarms.flood.told(),
         "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
         "loops": {name: told for name, loop in parts.loops.items() if (told := _unusual(scan, loop))},
         "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},
         "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or ""},
     }
+
+
+def alarms(runtime: Runtime, unit: str = "") -> dict[str, Any]:
+    """The list of alarms, of one unit or of all, worst first and in a flood folded; those shelved, out of service and suppressed.
+
+    ``states``: of every alarm that waits for somebody, by name, also those that are folded. Raises KeyError for an unknown unit.
+    """
+    parts = runtime.plant.scan.parts
+    if unit and unit not in runtime.plant.config.units:
+        raise KeyError(unit)
+    items, place = parts.alarms.items, {id(item): k for k, item in enumerate(parts.alarms.items)}
+
+    def says(item: Alarm) -> str:
+        return parts.comms.says(place[id(item)])
+
+    lines = listed(items, says, fold=parts.alarms.flood.active, unit=unit)
+    shelved, out_of_service = (aside(items, says, state, unit) for state in ("SHLVD", "OOSRV"))
+    return {
+        "utc_ns": runtime.clock.now().utc,
+        "flood": parts.alarms.flood.told(),
+        "trips": [i.row.name for i in sorted(parts.interlocks.items, key=_after_first) if i.active and not i.row.permissive],
+        "alarms": msgspec.to_builtins(lines[:LINES]),
+        "left_out": max(len(lines) - LINES, 0) + max(len(shelved) - ASIDE, 0) + max(len(out_of_service) - ASIDE, 0),
+        "states": {item.row.name: item.state for item in items if item.state in LISTED and unit in ("", item.row.unit)},
+        "shelved": msgspec.to_builtins(shelved[:ASIDE]),
+        "out_of_service": msgspec.to_builtins(out_of_service[:ASIDE]),
+        "suppressed": [line.alarm for line in aside(items, says, "DSUPR", unit)],
+    }
+
+
+def _after_first(item: Interlock) -> bool:
+    return not item.first_out
 
 
 def _unusual(scan: Scan, loop: Loop) -> str:

@@ -222,7 +222,7 @@ def hydrogen(config: Config, seed: int | None = None, then: Callable[[Run], None
         run.step()
         lel = truth(run.rehearsal, f"{UNIT}.lel_pct")
         h2 += tank.h2_nm3_h * run.rehearsal.period_ns / SECOND / 3600.0
-        vent, highest, count = vent + truth(run.rehearsal, "C-301.gas_flow_m3_h"), max(highest, lel), count + 1
+        vent, highest, count = vent + tank.duct_nm3_h, max(highest, lel), count + 1
         if loop.limited_by == "hydrogen":
             held.append(lel)
         if run.engine.batch is not None and run.engine.batch.state in (*ENDED, "HELD"):

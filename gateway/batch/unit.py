@@ -152,8 +152,16 @@ class Unit:
         return self.wiring.parameters[name]
 
     def figure(self, name: str) -> float | None:
-        """What an internal tag shows of the unit's batch: active, metal, acid_dosed and acid_target (L); None when it is not known."""
+        """What an internal tag shows of the unit's batch: active, metal, acid_dosed and acid_target (L); None when it is not known.
+
+        Also ``phase.FILTER``, a step with that phase has begun and not ended, and ``state.HELD`` (IDLE without a batch).
+        """
         batch = self.batch
+        kind, _, which = name.partition(".")
+        if kind == "phase":
+            return float(batch is not None and any(run.phase == which for run in batch.active))
+        if kind == "state":
+            return float((batch.state if batch is not None else "IDLE") == which)
         running = batch is not None and batch.state not in (*ENDED, "IDLE")
         if name == "active":
             return float(running)

@@ -56,11 +56,6 @@ def output(given: argparse.Namespace) -> int:
     return _do(given, "output.set", given.target, value=given.value)
 
 
-def alarm(given: argparse.Namespace) -> int:
-    """ack, reset, shelve, unshelve."""
-    return _do(given, f"alarm.{given.verb}", given.target, minutes=given.minutes)
-
-
 def explain(given: argparse.Namespace) -> int:
     """Print what is known of a tag."""
     return _ask(given, "explain", given.tag)

@@ -35,6 +35,8 @@ def show_status(status: dict[str, Any], console: Console) -> None:
     if not status["units"]:
         console.print("no batch on any unit")
     _list(console, "trips", status["interlocks"])
+    if status["flood"]["active"]:
+        console.print(f"FLOOD   {status['flood']['in_10_min']} alarms in 10 min: lagan alarms shows the worst first", soft_wrap=True)
     _list(console, "alarms", [f"{name} {state}" for name, state in status["alarms"].items()])
     if status.get("loops"):
         _list(console, "loops", [f"{name} {what}" for name, what in status["loops"].items()])

@@ -62,6 +62,7 @@ class Draft:
         self.elsewhere: set[str] = set()        # lots from files outside the folder
         self.spoiled: set[Place] = set()        # lines whose value could not be read: the entry is left out
         self.doubtful: set[str] = set()         # names with a fault of their own: what hangs on them is not judged
+        self.generated: set[str] = set()        # tags that nobody wrote down: phases and states that a condition names
         self.rows: set[str] = set()             # names of matrix rows and alarms before classes were written out
         self.incomplete = False                 # a file or template could not be read: names may be missing
         self.digest = ""

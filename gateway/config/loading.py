@@ -22,6 +22,7 @@ from gateway.config.instrument import RegisterPoint, profile_of
 from gateway.config.models import Config, Simulation, Site
 from gateway.config.register_list import read_list
 from gateway.config.shape import shaped
+from gateway.config.states import add_states
 from gateway.config.told import affected
 from gateway.config.yaml_source import Mapping, Scalar, Tree, read
 
@@ -81,6 +82,7 @@ def read_draft(directory: Path, reader: Reader = read, lots: Sequence[Path] = ()
         files.named(path, str(path), *FOLDERS["lots"])
     files.strangers()
     files.profiles()
+    add_states(draft)
     draft.digest = files.digest.hexdigest()
     return draft, files.faults
 

@@ -291,7 +291,13 @@ class Interlock(Model):
 
 # --- alarms.yaml -------------------------------------------------------------------------------------------------
 class Alarm(Model):
-    """One alarm. Cause, consequence, action and response time are required: without an action it is an event."""
+    """One alarm. Cause, consequence, action and response time are required: without an action it is an event.
+
+    ``deadband``: a number with its unit; an alarm whose ``when`` is one comparison stays until the value is back by so much.
+    ``clear_when``: any other condition that must be true before it goes. ``group``: alarms that one cause sets off, of which the
+    first that sounds is marked; in a row with a class every unit has a group of its own.
+    ``suppressed_when``: by design not shown; it may name a phase or a state, ``phase.FILTER`` or ``R-101.state.HELD``.
+    """
 
     equipment_class: Name | None = Field(None, alias="class")
     unit: Name | None = None
@@ -301,13 +307,21 @@ class Alarm(Model):
     priority: Literal["critical", "high", "medium", "low"]
     on_delay_s: Seconds = 0.0
     off_delay_s: Seconds = 0.0
+    deadband: str | None = None                 # "2 %": when > 80 % goes at 78 %
+    clear_when: str | None = None
     latch: bool = False
+    group: Name | None = None
     suppressed_when: str | None = None
     on_unknown: bool = False                    # unknown raises it too (else loss of the signal has its own alarm)
     cause: str
     consequence: str
     action: str
     response_min: float = Field(gt=0)
+
+    @property
+    def first_out_group(self) -> str:
+        """The group by its full name; "" without one."""
+        return "" if self.group is None else f"{self.unit}.{self.group}" if self.equipment_class else self.group
 
 
 # --- recipes/*.yaml ----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from devices.units import UNITS
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.figures import figure_unit
+from gateway.config.states import figures_of
 from gateway.control.conditions import ConditionError, Expression, parse
 from gateway.control.dimension import Quantity, UnitMismatch, quantity
 
@@ -24,6 +25,8 @@ class Scope:
         """The tag or derived tag a name stands for, valid or only declared."""
         if name in self.draft.value_names():
             return name
+        if f"{self.unit}.{name}" in self.draft.generated:
+            return f"{self.unit}.{name}"
         here = self.draft.units.get(self.unit or "")
         if here is None:
             return None
@@ -43,11 +46,18 @@ class Scope:
         figures |= here.parameters if here else {}
         return figure_unit(name) if name in figures else None
 
+    def figure(self, name: str) -> float:
+        """The value of a figure of the unit or of the site. Raises KeyError."""
+        here = self.draft.units.get(self.unit or "")
+        figures = dict(self.draft.site.parameters) if self.draft.site else {}
+        return float((figures | (here.parameters if here else {}))[name])
+
     def known(self) -> set[str]:
         """Every name that means something here."""
         names = self.draft.value_names() | set(self.draft.site.parameters if self.draft.site else ())
         here = self.draft.units.get(self.unit or "")
         if here is not None:
+            names |= figures_of(self.draft, self.unit or "")
             names |= set(here.roles) | set(here.parameters)
             for short, shared in here.uses.items():
                 unit = self.draft.units.get(shared)

@@ -189,6 +189,17 @@ class AlarmChanged(_Entry, tag="alarm", frozen=True):
     who: str = ""
     why: str = ""
     until_utc: int = 0                          # end of a shelving
+    first_out: bool = False                     # the first of its group that sounded
+
+
+class AlarmFlood(_Entry, tag="alarm_flood", frozen=True):
+    """More alarms sound than a person can take in, or no longer so."""
+
+    event: str                                  # began | ended
+    count: int                                  # annunciated in the last ten minutes
+    total: int = 0                              # of the flood so far
+    peak: int = 0                               # most in ten minutes
+    lasted_s: int = 0
 
 
 class DeviceChanged(_Entry, tag="device", frozen=True):
@@ -275,7 +286,8 @@ class Note(_Entry, tag="note", frozen=True):
 
 Entry = (
     ServiceStarted | ServiceStopped | CommandReceived | BatchCreated | BatchState | StepState | LoopMode | LoopTuning | LoopTuned
-    | OutputChanged | WriteFailed | InterlockChanged | AlarmChanged | DeviceChanged | Prompted | Charged | SampleRequested | IcpResult
+    | OutputChanged | WriteFailed | InterlockChanged | AlarmChanged | AlarmFlood | DeviceChanged | Prompted | Charged | SampleRequested
+    | IcpResult
     | Balance | Note
 )
 

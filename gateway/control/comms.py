@@ -70,11 +70,14 @@ class Told(msgspec.Struct, frozen=True):
 class Comms:
     """See the module. ``links``: link -> its conversations; ``outputs``: device -> what it is commanded."""
 
-    __slots__ = ("_devices", "_link_of", "_links", "_lost", "_network", "_outputs", "_talks", "_told")
+    __slots__ = ("_devices", "_link_of", "_links", "_lost", "_network", "_outputs", "_rows", "_talks", "_told")
 
     def __init__(self, links: Mapping[str, Sequence[Talk]], outputs: Mapping[str, Sequence[Output]], told: Told) -> None:
         self._told = told
         self._lost = {(of, where): row for row, of, where, cause in told.about if cause == "lost"}      # causes that somebody is told of
+        self._rows: dict[tuple[str, str, str], list[int]] = {}
+        for row, of, where, cause in told.about:
+            self._rows.setdefault((of, where, cause), []).append(row)
         self._talks = {name: tuple(talks) for name, talks in links.items()}
         self._outputs = {name: tuple(items) for name, items in outputs.items()}
         self._link_of = {talk.device: name for name, talks in links.items() for talk in talks}
@@ -89,9 +92,17 @@ class Comms:
         somebody was told stays until he has seen it.
         """
         self.look()
-        for row, of, where, cause in self._told.about:
-            truths[row] = self.stands(of, where, cause)
-        for row, device in self._told.bad:
+        for row, *_ in self._told.about:
+            truths[row] = False
+        standing = {("network", NETWORK): self._network} if self._network else {}
+        standing |= {("link", name): facts for name, facts in self._links.items() if facts}
+        standing |= {("device", name): facts for name, facts in self._devices.items() if facts}
+        for about, facts in standing.items():
+            for cause in facts:
+                for row in self._rows.get((*about, cause), ()):
+                    truths[row] = True
+        lost = any("lost" in facts for facts in standing.values())
+        for row, device in self._told.bad if lost else ():
             if not suppressed[row] and states[row] in ("NORM", "DSUPR"):
                 told = self._told_by(device)
                 suppressed[row] = told is not None and states[told] not in _NOT_HEARD

@@ -8,7 +8,7 @@ Consequences are entries; they act when they are durable. The same key is carrie
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -82,7 +82,6 @@ class Commands:
         if command.verb not in VERBS:
             return f"unknown verb {command.verb!r}; there are {', '.join(sorted(VERBS))}"
         area, _, event = command.verb.partition(".")
-        a = command.arguments
         if area == "batch":
             return self._batch_command(command, event, now)
         if area == "prompt":
@@ -90,9 +89,7 @@ class Commands:
         if area == "interlock":
             return self._interlock_command(command, event, now)
         if area == "alarm":
-            shelve_ns = round(float(a.get("minutes", 60)) * 60 * SECOND)
-            seen = str(a.get("seen", ""))
-            return self.parts.alarms.command(command.target, event.upper(), command.who, command.why, now, shelve_ns, seen)
+            return self._alarm_command(command, event, now)
         if area == "loop":
             return self._loop_command(command) if event == "set" else self.tunings.decide(command, event)
         return self._output_command(command)
@@ -142,6 +139,18 @@ class Commands:
             duration = round(float(command.arguments["minutes"]) * 60 * SECOND)
             return _listed(interlocks.bypass(command.target, command.who, command.why, duration, now))
         return _listed(interlocks.unbypass(command.target, command.who, command.why))
+
+    def _alarm_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
+        alarms, a = self.parts.alarms, command.arguments
+        if "alarms" in a:                       # several, each with the state in which it was seen
+            if event != "ack":
+                return f"{event} is done alarm by alarm"
+            if not isinstance(a["alarms"], dict):
+                return "alarms are named with the state in which each was seen"
+            seen = {str(name): str(state) for name, state in cast("dict[Any, Any]", a["alarms"]).items()}
+            return alarms.acknowledge(seen, command.who, command.why, now)
+        shelve_ns = round(float(a.get("minutes", 60)) * 60 * SECOND)
+        return alarms.command(command.target, event.upper(), command.who, command.why, now, shelve_ns, str(a.get("seen", "")))
 
     def _output_command(self, command: Command) -> list[Entry] | str:
         item = self.parts.outputs.by_name[command.target]

@@ -21,7 +21,13 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
         return {
             "alarm": name,
             "state": item.state,
+            "since_utc_ns": item.sounded_utc or None,
             "priority": item.row.priority,
+            "first_out": item.first_out,
+            "group": item.row.group or None,
+            "condition": "stands" if item.live else "does not stand",
+            "last_done_by": item.who or None,
+            "because": item.why or None,
             "cause": item.row.cause,
             "consequence": item.row.consequence,
             "action": item.row.action,

@@ -31,6 +31,15 @@ def allowed(table: Table, state: str) -> tuple[str, ...]:
     return tuple(table[state])
 
 
+def diagram(table: Table) -> str:
+    """The table as a Mermaid state diagram: events that lead the same way share an arrow."""
+    lines = ["stateDiagram-v2", f"    [*] --> {next(iter(table))}"]
+    for state, row in table.items():
+        for after in dict.fromkeys(row.values()):
+            lines.append(f"    {state} --> {after}: {', '.join(event for event, to in row.items() if to == after)}")
+    return "\n".join(lines) + "\n"
+
+
 # ISA-88 procedural states. Commands: START HOLD RESTART STOP ABORT PAUSE RESUME RESET; DONE is the state's own work finished.
 # Source: ANSI/ISA-88.00.01 example state table; PAUSE and RESUME are kept in the table, no phase pauses yet.
 PROCEDURAL: Table = {

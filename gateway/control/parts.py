@@ -47,13 +47,14 @@ class Unit(Protocol):
 class Parts(msgspec.Struct, kw_only=True):
     """Everything a scan works on; ``plant.py`` wires it.
 
-    ``conditions``: evaluates interlock causes, then alarm conditions, then suppressions, over the image.
+    ``conditions``: evaluates interlock causes over the image; ``alarm_conditions``: what ``Alarms.update`` takes, when alarms are due.
     ``figures``: internal tags -> what they show. ``units``: unit -> engine. ``trip_tags``: what a full image needs.
     """
 
     image: Image
     derived: list[Derived]
     conditions: Callable[[list[float], list[int]], list[Any]]
+    alarm_conditions: Callable[[list[float], list[int]], list[Any]]
     interlocks: Interlocks
     alarms: Alarms
     loops: dict[str, Loop]

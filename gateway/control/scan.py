@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.control.chain import (
     AlarmChanged,
+    AlarmFlood,
     BatchCreated,
     CommandReceived,
     DeviceChanged,
@@ -86,9 +87,7 @@ class Scan:
         for derived in parts.derived:
             derived.update(image, now)
         self._news(entries)
-        truths = parts.conditions(image.value, image.quality)
-        n = len(parts.interlocks.items)
-        self._trips(parts.interlocks.update(truths[:n], now), entries)
+        self._trips(parts.interlocks.update(parts.conditions(image.value, image.quality), now), entries)
         self._start_up(now, entries)
         for where, name in parts.interlocks.holds:
             self._hold(where, name)
@@ -98,10 +97,7 @@ class Scan:
             self._loops(now, entries)
         if self.armed and now.mono // parts.alarm_period_ns != self._alarm_tick:
             self._alarm_tick = now.mono // parts.alarm_period_ns         # not before the first full image: nobody learns from that
-            m = len(parts.alarms.items)
-            conditions, suppressed = truths[n:n + m], truths[n + m:]
-            parts.comms.judge(conditions, suppressed, [item.state for item in parts.alarms.items])
-            entries += parts.alarms.update(conditions, suppressed, now)
+            entries += self._alarms(now)
         parts.outputs.arbitrate(image, now, *self._forced(), armed)
         if parts.outputs.failures:
             entries += parts.outputs.failures
@@ -145,8 +141,11 @@ class Scan:
             if (entry.who or not live) and entry.interlock in parts.interlocks.by_name:
                 parts.interlocks.apply(entry, now.utc)      # what happened by itself has acted at once
         elif isinstance(entry, AlarmChanged):
-            if not live and entry.alarm in parts.alarms.by_name:
-                parts.alarms.by_name[entry.alarm].restore(entry)
+            if not live:
+                parts.alarms.restore(entry, now.utc)
+        elif isinstance(entry, AlarmFlood):
+            if not live:
+                parts.alarms.flood.apply(entry, now.utc)
         elif isinstance(entry, CommandReceived) and entry.key:
             self.commands.remember(entry)
         elif isinstance(entry, StepState) and not live:
@@ -252,6 +251,15 @@ class Scan:
         entry = LoopMode(loop=row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause="start-up")
         loop.apply(entry)
         return [entry]
+
+    def _alarms(self, now: Now) -> list[Entry]:
+        """Conditions, suppressions and what keeps alarms standing, in this order; looked at only when alarms are due."""
+        parts, image = self.parts, self.parts.image
+        found = parts.alarm_conditions(image.value, image.quality)
+        m = len(parts.alarms.items)
+        truths, suppressed, stays = found[:m], found[m:2 * m], found[2 * m:]
+        parts.comms.judge(truths, suppressed, [item.state for item in parts.alarms.items])
+        return parts.alarms.update(truths, suppressed, now, stays)
 
     def _trips(self, changes: list[Entry], entries: list[Entry]) -> None:
         """What the interlocks changed; a trip that latches takes its outputs from whoever wanted them otherwise."""

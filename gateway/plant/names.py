@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.config.figures import figure_unit
 from gateway.config.models import Config
+from gateway.config.states import named
 
 
 class Names:
@@ -18,6 +19,8 @@ class Names:
             return name
         if unit is None:
             return None
+        if (state := named(name, unit)) is not None:
+            return ".".join(state)
         here = self.config.units[unit]
         if name in here.roles:
             return here.roles[name]

@@ -13,8 +13,9 @@ from gateway.config.models import Loop as LoopModel
 from gateway.control.alarm import AlarmRow
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.comms import Told
-from gateway.control.conditions import compile_set, parse
+from gateway.control.conditions import Expression, compile_set, parse
 from gateway.control.conversation import Conversation
+from gateway.control.deadband import staying
 from gateway.control.demand import OutputRow
 from gateway.control.derived import DerivedRow
 from gateway.control.dosing import DoseRow
@@ -165,9 +166,12 @@ class Rows:
             off_delay_ns=ns(row.off_delay_s),
             latch=row.latch,
             on_unknown=row.on_unknown,
+            stays=bool(row.deadband or row.clear_when),
+            group=row.first_out_group,
             cause=row.cause,
             consequence=row.consequence,
             action=row.action,
+            response_min=row.response_min,
         )
 
     def _must(self, name: str, unit: str | None) -> str:
@@ -177,10 +181,15 @@ class Rows:
         return tag
 
     def conditions(self) -> Callable[[list[float], list[int]], list[Any]]:
-        config = self.config
-        sources = [self._source(row.cause, row.unit) for row in config.interlocks.values()]
-        sources += [self._source(row.when, row.unit) if row.of is None else "None" for row in config.alarms.values()]
-        sources += [self._source(row.suppressed_when, row.unit) if row.suppressed_when else "False" for row in config.alarms.values()]
+        """Causes of the interlocks, in order."""
+        return compile_set([self._source(row.cause, row.unit) for row in self.config.interlocks.values()])
+
+    def alarm_conditions(self) -> Callable[[list[float], list[int]], list[Any]]:
+        """Of the alarms, in order: conditions, suppressions, then what keeps those standing that have a condition of their own for it."""
+        rows = list(self.config.alarms.values())
+        sources = [self._source(row.when, row.unit) if row.of is None else "None" for row in rows]
+        sources += [self._source(row.suppressed_when, row.unit) if row.suppressed_when else "False" for row in rows]
+        sources += [self._sourced(stays, row.unit) for row in rows if (stays := staying(row.when, row.deadband, row.clear_when))]
         return compile_set(sources)
 
     def told(self) -> Told:
@@ -198,7 +207,10 @@ class Rows:
         return Told(about, tuple(bad))
 
     def _source(self, text: str, unit: str | None, truth: bool = True) -> str:
-        return parse(text).source(lambda name: self._value(name, unit), lambda name: self.names.unit_of(name, unit), truth=truth)
+        return self._sourced(parse(text), unit, truth)
+
+    def _sourced(self, expression: Expression, unit: str | None, truth: bool = True) -> str:
+        return expression.source(lambda name: self._value(name, unit), lambda name: self.names.unit_of(name, unit), truth=truth)
 
     def _value(self, name: str, unit: str | None) -> int | float:
         tag = self.names.tag(name, unit)

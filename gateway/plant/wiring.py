@@ -18,6 +18,7 @@ from gateway.config.models import Config, Tag
 from gateway.config.models import Loop as LoopModel
 from gateway.config.phases import PHASES, QUEUED, STREAMS
 from gateway.config.scaling import tag_line
+from gateway.config.states import BATCH_CLASS, split
 from gateway.control.alarm import Alarms
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.chain import SampleRequested
@@ -77,7 +78,7 @@ class _Builder:
         units = {
             name: self._engine(name, outputs, loops, interlocks)
             for name, unit in config.units.items()
-            if unit.equipment_class == "leach_tank"
+            if unit.equipment_class == BATCH_CLASS
         }
         for engine in units.values():
             engine.neighbours = [other for other in units.values() if other is not engine]
@@ -86,6 +87,7 @@ class _Builder:
             image=self.image,
             derived=[Derived(self.rows.derived(name, d)) for name, d in config.derived.items()],
             conditions=self.rows.conditions(),
+            alarm_conditions=self.rows.alarm_conditions(),
             interlocks=interlocks,
             alarms=alarms,
             loops=loops,
@@ -156,7 +158,7 @@ class _Builder:
         found: list[tuple[int, Callable[[], float | None]]] = []
         for name, tag in self.config.tags.items():
             if tag.internal:
-                found.append((self.index[name], _internal(tag.internal, units, loops)))
+                found.append((self.index[name], _internal(tag.internal, units, loops, self.config)))
         return found
 
     # --- units --------------------------------------------------------------------------------------------------
@@ -189,13 +191,17 @@ def deadbands(plant: Plant) -> dict[str, float]:
     return {name: 0.001 * (tag.range[1] - tag.range[0]) for name, tag in plant.config.tags.items() if tag.range is not None}
 
 
-def _internal(what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop]) -> Callable[[], float | None]:
-    """What an internal tag shows: ``loop.TIC-1011.ramped`` or ``batch.R-101.metal``."""
+def _internal(what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop], config: Config) -> Callable[[], float | None]:
+    """What an internal tag shows: ``loop.TIC-1011.ramped``, ``batch.R-101.metal`` or ``batch.F-201.phase.FILTER``."""
     kind, _, rest = what.partition(".")
-    name, _, figure = rest.rpartition(".")
+    name, figure = split(rest)
     if kind == "loop":
         loop = loops[name]
         return lambda: getattr(loop, figure)
+    if name not in units:                       # shared equipment: the phase of whoever runs it there
+        phase = PHASES[figure.partition(".")[2]]
+        users = [engine for unit, engine in units.items() if name in {config.units[unit].uses.get(short) for short in phase.uses}]
+        return lambda: max((engine.figure(figure) or 0.0 for engine in users), default=0.0)
     engine = units[name]
     return lambda: engine.figure(figure)
 

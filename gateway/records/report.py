@@ -21,6 +21,7 @@ from devices.quality import is_good
 from devices.quality import name as quality_name
 from gateway.control.chain import (
     AlarmChanged,
+    AlarmFlood,
     Balance,
     BatchCreated,
     BatchState,
@@ -163,6 +164,8 @@ class _Fold:
                 self._step(record, stored, entry)
             case Prompted():
                 _prompt(record, stored, entry)
+            case AlarmFlood():
+                pass                            # a deviation, and no change of any one alarm
             case Balance():
                 record.balance, record.balance_inputs = entry.elements, entry.inputs
             case _:
@@ -231,6 +234,10 @@ def _deviation(entry: Entry) -> tuple[str, str, str] | None:
             return "bypass", f"{entry.interlock} bypassed: {entry.why}", entry.who
         case WriteFailed():
             return "write", f"{entry.tag} = {entry.wanted:g} ended {entry.outcome}: {entry.detail}", ""
+        case AlarmChanged(now="SHLVD" | "OOSRV") if entry.who:
+            return "alarm", f"{entry.alarm} {'shelved' if entry.now == 'SHLVD' else 'out of service'}: {entry.why}", entry.who
+        case AlarmFlood(event="began"):
+            return "alarm flood", f"{entry.count} alarms within 10 min", ""
         case DeviceChanged(event="lost"):
             return "device", f"{entry.device} lost: {entry.detail}", ""
         case IcpResult() if not is_good(entry.quality):

@@ -169,7 +169,7 @@ def interlocks(record: BatchRecord) -> str:
 
 def alarms(record: BatchRecord) -> str:
     """Every change of an alarm's state."""
-    return _sheet("Alarms", *entry_rows(record.alarms, ("alarm", "priority", "was", "now", "value", "who", "why")))
+    return _sheet("Alarms", *entry_rows(record.alarms, ("alarm", "priority", "was", "now", "first_out", "value", "who", "why")))
 
 
 def setpoints(record: BatchRecord) -> str:

@@ -46,9 +46,9 @@ class LeachTank:
 
     __slots__ = (
         "_idle_s", "_made", "acid_l_min", "acid_mol", "air_in_mol", "ambient_c", "area_m2", "base", "chemistry", "contents", "d50_um",
-        "dosed", "entered", "external_kj", "foam_m", "gas_out", "h2_nm3_h", "headspace", "headspace_mbar", "jacket", "lel_pct",
-        "nitrogen_mol", "njs_rpm", "p", "pump_rpm", "rpm", "spilt", "transfer_m3_h", "unit", "valves", "vapour_mol", "vent_hcl_mol",
-        "waiting_s", "water_l_min",
+        "dosed", "duct_nm3_h", "entered", "external_kj", "foam_m", "gas_out", "h2_nm3_h", "headspace", "headspace_mbar", "jacket",
+        "lel_pct", "nitrogen_mol", "njs_rpm", "p", "pump_rpm", "rpm", "spilt", "transfer_m3_h", "unit", "valves", "vapour_mol",
+        "vent_hcl_mol", "waiting_s", "water_l_min",
     )  # fmt: skip
 
     def __init__(self, unit: str, base: int, p: TankParameters, ambient_c: float) -> None:
@@ -63,7 +63,7 @@ class LeachTank:
         self.njs_rpm = 0.0
         self.d50_um = 150.0
         self._idle_s = 0.0
-        self.foam_m = self.lel_pct = self.vent_hcl_mol = 0.0
+        self.foam_m = self.lel_pct = self.vent_hcl_mol = self.duct_nm3_h = 0.0
         self.waiting_s = 0.0  # time the chemistry still owes
         self.headspace_mbar = self.h2_nm3_h = 0.0
         self._made = [0.0, 0.0]  # hydrogen, oxygen of the last chemistry, mol
@@ -289,7 +289,8 @@ class LeachTank:
         nm3_h = out / k
         self.headspace_mbar = -3.0 * site.fan + (nm3_h / 30.0) ** 2  # draught 3 mbar; vent loss 1 mbar at 30 Nm3/h: assumed
         duct = max(site.duct_nm3_h * p.duct_share, 20.0)  # natural draught when the fan stands: assumed
-        lel = 100.0 * (hs.out_h2 / k) / (duct + nm3_h) * 100.0 / LEL_VOL_PCT
+        self.duct_nm3_h = duct + nm3_h
+        lel = 100.0 * (hs.out_h2 / k) / self.duct_nm3_h * 100.0 / LEL_VOL_PCT
         self.lel_pct += (lel - self.lel_pct) * min(1.0, dt_s / 4.0)  # mixing in the duct: assumed
         foam = 0.12 if v[self.base + var.FOAM] >= 0.5 and wet else 0.0
         if self.foam_m != foam:

@@ -12,6 +12,8 @@ import pytest
 
 from gateway.batch.balance import ElementBalance
 from gateway.control.chain import (
+    AlarmChanged,
+    AlarmFlood,
     Balance,
     BatchCreated,
     BatchState,
@@ -165,6 +167,16 @@ def test_a_loop_that_is_swung_or_tuned_while_a_batch_runs_is_a_deviation_of_that
 
 def test_deviations_gather_what_was_not_as_planned(record: BatchRecord) -> None:
     assert [d.kind for d in record.deviations] == ["interlock", "interlock", "holding", "analysis", "device", "write", "note"]
+
+
+def test_an_alarm_put_aside_and_a_flood_are_deviations_of_the_batch_and_the_page_is_made_all_the_same() -> None:
+    shelved = AlarmChanged(alarm="R-101.a", was="UNACK", now="SHLVD", unit="R-101", priority="low", who="Ann", why="chatters")
+    flood = (AlarmFlood(event="began", count=11), AlarmFlood(event="ended", count=4))
+    found = batch_record(told(created(), shelved, *flood), "B1")
+    assert [(each.kind, each.text, each.who) for each in found.deviations] == [
+        ("alarm", "R-101.a shelved: chatters", "Ann"), ("alarm flood", "11 alarms within 10 min", ""),
+    ]  # fmt: skip
+    assert "11 alarms within 10 min" in page(found)
 
 
 def test_the_balance_has_every_figure_with_its_uncertainty(record: BatchRecord) -> None:

@@ -132,7 +132,7 @@ def _made_of(draft: Draft, name: str) -> set[str]:
         return set()
 
 
-TEXTS = {"interlocks": ("description", "consequence", "action"), "alarms": ("cause", "consequence", "action")}
+TEXTS = {"interlocks": ("description", "consequence", "action"), "alarms": ("cause", "consequence")}   # what is done: checks.alarms
 
 
 def words(draft: Draft) -> Iterator[Fault]:

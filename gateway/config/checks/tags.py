@@ -11,6 +11,7 @@ from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Tag
 from gateway.config.phases import BATCH_FIGURES, LOOP_FIGURES
+from gateway.config.states import figures_of, split
 
 READABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9]+)*\Z")
 Source = Point | Node
@@ -34,7 +35,7 @@ def names(draft: Draft) -> Iterator[Fault]:
     figures = set(draft.site.parameters) if draft.site else set()
     for section in ("tags", "derived"):
         for name in sorted(draft.declared[section]):
-            if not READABLE.match(name):
+            if not READABLE.match(name) and name not in draft.generated:
                 yield draft.fault(
                     (section, name), f"{name!r} cannot be written in a condition: letters, digits and hyphens, beginning with a letter"
                 )
@@ -64,14 +65,14 @@ def _internal(draft: Draft, name: str, tag: Tag) -> Iterator[Fault]:
     if tag.device is not None or tag.point is not None or tag.output is not None:
         yield draft.fault(("tags", name), "an internal tag has no device, no point and no output")
     kind, _, rest = (tag.internal or "").partition(".")
-    owner, _, figure = rest.rpartition(".")
+    owner, figure = split(rest)
     if kind not in ("loop", "batch"):
         yield draft.fault(path, repr(tag.internal), ("loop.<loop>.sp", "batch.<unit>.<figure>"))
         return
     section, figures = ("loops", LOOP_FIGURES) if kind == "loop" else ("units", tuple(BATCH_FIGURES))
     if not draft.exists(section, owner):
         yield draft.unknown(path, owner, draft.declared[section], section[:-1])
-    elif figure not in figures:
+    elif figure not in figures and figure not in figures_of(draft, owner):
         yield draft.unknown(path, figure, figures, f"figure of a {kind}")
 
 

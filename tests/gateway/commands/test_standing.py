@@ -18,6 +18,7 @@ UNIT = {
 STATUS = {
     "utc_ns": 1_767_225_600_000_000_000, "scans": 73, "armed": True, "units": {"R-101": UNIT}, "interlocks": ["R-101.ventilation_lost"],
     "alarms": {"C-301.fan_stopped": "UNACK"}, "devices": {"TC-101": "up", "M-301": "lost"}, "journal": {"seq": 26, "failed": ""},
+    "flood": {"active": False, "in_10_min": 1},
 }  # fmt: skip
 
 
@@ -48,6 +49,7 @@ def test_a_status_says_what_runs_what_asks_what_waits_what_trips_and_what_is_los
         ({"units": {}}, "no batch on any unit"),
         ({"devices": {"TC-101": "up"}}, "devices all 1 up"),
         ({"interlocks": []}, "trips   none"),
+        ({"flood": {"active": True, "in_10_min": 31}}, "FLOOD   31 alarms in 10 min: lagan alarms shows the worst first"),
     ],
 )
 def test_the_rest_is_said_plainly(changed: dict[str, Any], line: str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from devices.quality import BAD_NO_COMMUNICATION, GOOD
@@ -25,9 +26,10 @@ STEP = SECOND // 2
 
 
 class Small:
-    """The plant with its journal; ``lag``: scans that an entry needs to become durable."""
+    """The plant with its journal; ``lag``: scans that an entry needs to become durable; ``alarms``: other rows, with their conditions."""
 
-    def __init__(self, journal: MemoryJournal | None = None, lag: int = 1, read_only: bool = False) -> None:
+    def __init__(self, journal: MemoryJournal | None = None, lag: int = 1, read_only: bool = False,
+                 alarms: Sequence[tuple[AlarmRow, str]] = ()) -> None:
         self.journal = journal or MemoryJournal()
         self.lag = lag
         self.now = Now(1000 * SECOND, 10**18)
@@ -41,6 +43,7 @@ class Small:
         outputs = Outputs(
             [OutputRow(name="XV", tag=XV, readback=XV), OutputRow(name="TV", tag=TV, readback=TV, high=100.0, safe=0.0)], self._send
         )
+        rows = [row for row, _ in alarms] or [AlarmRow(name="level_alarm", unit="R-1", priority="high")]
         sources = [f"(None if Q[{LI}] & 0xC0000000 else V[{LI}] > 90.0)", f"(None if Q[{LI}] & 0xC0000000 else V[{LI}] > 80.0)", "False"]
         outer = LoopRow(
             name="TIC",
@@ -64,9 +67,10 @@ class Small:
         level = Row(name="level_high", unit="R-1", group="R-1", effects={XV: 0.0, TV: 0.0})
         self.parts = Parts(
             comms=Comms({}, {}, Told()),
-            image=self.image, derived=[Derived(DerivedRow(tag=FQ, kind="total", of=(FI,)))], conditions=compile_set(sources),
+            image=self.image, derived=[Derived(DerivedRow(tag=FQ, kind="total", of=(FI,)))], conditions=compile_set(sources[:1]),
+            alarm_conditions=compile_set([*(source for _, source in alarms), *["False"] * len(rows)] if alarms else sources[1:]),
             interlocks=Interlocks([level], {XV: 0.0, TV: 0.0}, 8 * 3600 * SECOND),
-            alarms=Alarms([AlarmRow(name="level_alarm", unit="R-1", priority="high")]),
+            alarms=Alarms(rows),
             loops=self.loops, loop_order=["TIC", "JIC"], outputs=outputs, units={}, talks=[], trip_tags=[LI], figures=[],
             create=self._create, start_sample=lambda entry, now: None, documents=self._documents, startup_ns=30 * SECOND,
             read_only=read_only)  # fmt: skip

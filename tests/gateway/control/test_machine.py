@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
-from gateway.control.machine import ALARM, ENDED, LATCHING_ALARM, PROCEDURAL, Illegal, Table, allowed, step
+from gateway.control.machine import ALARM, ENDED, LATCHING_ALARM, PROCEDURAL, Illegal, Table, allowed, diagram, step
 
 COMMANDS = ("START", "HOLD", "RESTART", "STOP", "ABORT", "PAUSE", "RESUME", "RESET", "DONE")
 
@@ -95,3 +96,15 @@ def test_every_way_of_holding_ends_held_and_only_a_restart_leads_back():
     assert step(PROCEDURAL, "HOLDING", "DONE") == "HELD"
     back = {(state, event) for state, row in PROCEDURAL.items() for event, after in row.items() if after == "RESTARTING"}
     assert back == {("HELD", "RESTART")}
+
+
+def test_the_diagram_in_the_page_of_the_life_of_an_alarm_is_that_of_the_table():
+    page = (Path(__file__).parents[3] / "docs/explanation/alarm-life.md").read_text()
+    assert f"```mermaid\n{diagram(LATCHING_ALARM)}```" in page
+
+
+def test_a_diagram_has_an_arrow_for_every_cell_of_its_table():
+    arrows = [line.strip() for line in diagram(ALARM).splitlines()[2:]]
+    drawn = {(state, event, after) for arrow in arrows for state, after, events in [arrow.replace(" --> ", ": ").split(": ")]
+             for event in events.split(", ")}  # fmt: skip
+    assert drawn == {(state, event, after) for state, row in ALARM.items() for event, after in row.items()}

@@ -139,6 +139,16 @@ def test_another_derivative_gain_in_the_middle_of_a_move_does_not_bump():
     assert pid.update(50.0, 50.0 - 0.05, 1e-9) == pytest.approx(before, abs=0.05)
 
 
+def test_the_derivative_goes_on_in_the_measure_of_the_new_tuning():
+    pid = Pid(Tuning(2.0, 60.0, 20.0), low=-1e9, high=1e9)
+    pid.track(0.0, 50.0, 40.0)
+    pid.update(50.0, 41.0, 0.5)
+    before = pid.d
+    pid.retune(Tuning(3.0, 60.0, 10.0))
+    assert pid.d == pytest.approx(before * (3.0 * 10.0) / (2.0 * 20.0))
+    assert before == pytest.approx(-2.0 * 20.0 * 1.0 / (20.0 / 10.0 + 0.5))
+
+
 def test_limits_that_close_in_bind_at_once_and_let_go_without_a_bump():
     pid = Pid(Tuning(2.0, 60.0))
     pid.track(80.0, 50.0, 50.0)
@@ -182,3 +192,22 @@ def test_the_filter_keeps_noise_from_the_derivative():
         moves["nervous"].append(nervous.update(50.0, pv, 1.0))
     spread = {name: max(m) - min(m) for name, m in moves.items()}
     assert spread["quiet"] < 0.5 * spread["nervous"]
+
+
+@pytest.mark.parametrize("tf_s", [1.0, 7.0])
+def test_the_measurement_filter_is_of_the_second_order(tf_s: float):
+    """1/(1 + s Tf + (s Tf)^2/2): a step comes through as 1 - e^(-t/Tf) (cos t/Tf + sin t/Tf)."""
+    pid, h_s = Pid(Tuning(1.0, 60.0, tf_s=tf_s)), 0.001 * tf_s
+    pid.track(0.0, 0.0, 0.0)
+    for k in range(1, 4001):
+        pid.update(0.0, 1.0, h_s)
+        x = k * h_s / tf_s
+        assert pid.y == pytest.approx(1.0 - math.exp(-x) * (math.cos(x) + math.sin(x)), abs=0.002)
+
+
+def test_a_step_longer_than_the_filter_is_still_stable():
+    pid = Pid(Tuning(1.0, 60.0, tf_s=0.1))
+    pid.track(0.0, 0.0, 0.0)
+    seen = [pid.update(0.0, 1.0, 5.0) and pid.y for _ in range(20)]
+    assert all(-1e-9 <= y <= 1.1 for y in seen)
+    assert pid.y == pytest.approx(1.0, abs=1e-3)
