@@ -20,6 +20,7 @@ LONGEST_S = 60.0                                # a longer pause between two ste
 LOADS = 10.0                                    # Source: Hagglund 1995
 SUPERVISED = 50.0                               # ultimate periods; without one the loop's integral time stands for it. Source: likewise
 SWING = 0.01                                    # amplitude that does not matter yet, share of the span. Source: likewise
+FARTHEST = 1000.0                               # spans of the pv: what lies farther off counts as that, so that every sum stays finite
 SATURATED = 1e-6                                # of the output's span
 
 
@@ -71,8 +72,9 @@ class Performance:
         margin = SATURATED * (self.high - self.low)
         if out <= self.low + margin or out >= self.high - margin:
             self.saturated += h
-        if pv is not None and math.isfinite(pv):
-            self._deviate(sp - pv, h)
+        if pv is not None and not math.isnan(pv):
+            most = FARTHEST * self.span
+            self._deviate(min(max(sp - pv, -most), most), h)
 
     def _move(self, out: float) -> None:
         """Travel of the output, and how often it turns."""

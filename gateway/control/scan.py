@@ -320,6 +320,8 @@ class Scan:
         for name in parts.loop_order:
             loop = parts.loops[name]
             row = loop.row
+            if name in self.tunings.running and (over := self.tunings.watch(loop)) is not None:
+                entries.append(over)
             if loop.due(now.mono):
                 if name in self.tunings.running:
                     entry = self.tunings.step(loop, now.mono)

@@ -188,6 +188,11 @@ class Tunings:
         return [self._end(self.parts.loops[name], "restart", "the plant process was restarted") for name in list(self.running)]
 
     # --- one pass -------------------------------------------------------------------------------------------------
+    def watch(self, loop: Loop) -> LoopTuning | None:
+        """Every scan, whether the loop's turn has come or not: what ends an experiment now."""
+        found = self._obstacle(loop, self.running[loop.row.name])
+        return None if found is None else self._end(loop, *found)
+
     def step(self, loop: Loop, now: int) -> LoopTuning | None:
         """One step of the experiment that runs on a loop; its end, when it ends."""
         row = loop.row
@@ -195,9 +200,6 @@ class Tunings:
         loop.due_at = (now // row.period_ns + 1) * row.period_ns
         loop.last = now
         running = self.running[row.name]
-        found = self._obstacle(loop, running)
-        if found is not None:
-            return self._end(loop, *found)
         wanted = running.relay.step(now, self.parts.image.value[row.pv], self.parts.image.quality[row.pv])
         step = (row.out_rate_per_s or math.inf) * row.period_ns / SECOND
         loop.out += min(max(wanted - loop.out, -step), step)

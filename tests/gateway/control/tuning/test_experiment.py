@@ -10,11 +10,13 @@ import pytest
 
 from gateway.control.chain import LoopMode, LoopTuned, LoopTuning
 from gateway.control.explain import explain
+from gateway.control.image import SECOND
+from gateway.control.interlock import Interlocks, Row
 from gateway.control.laws import PidLaw
 from gateway.control.loop import Loop
 from gateway.control.scan import replay
 from gateway.control.tuning.experiment import tuning_of
-from tests.gateway.control.small import JI, LI, STEP, TI, TV, Small
+from tests.gateway.control.small import JI, LI, STEP, TI, TV, XV, Small
 from tests.gateway.control.tuning.plants import Lags
 
 ASKED: dict[str, Any] = {"amplitude": 10.0, "hysteresis": 0.2, "pv_low": 20.0, "pv_high": 80.0, "longest_s": 600.0}
@@ -192,6 +194,25 @@ def test_a_trip_ends_it_in_the_scan_that_sees_it_and_forces_the_output():
     plant.show(LI, 50.0)
     plant.live(4)
     assert plant.sent[-1] == ("TV", 0.0)        # a trip latches: nothing moves before somebody resets it
+
+
+@pytest.mark.parametrize("wait", [0, 1, 2, 3])
+def test_a_trip_that_only_holds_the_unit_ends_it_in_that_scan_whosever_turn_it_is(wait: int):
+    plant = Heated()
+    row = Row(name="level_high", unit="R-1", group="R-1", effects={XV: 0.0})
+    plant.parts.interlocks = Interlocks([row], {XV: 0.0}, 3600 * SECOND)
+    plant.manual()
+    plant.show(TI, 40.0)
+    assert plant.ask("loop.set", "TIC", mode="MANUAL", out=40.0) == ""
+    assert plant.ask("loop.set", "JIC", mode="CASCADE") == ""
+    plant.live(60 + wait)
+    assert plant.ask("loop.tune", "TIC", **{**ASKED, "amplitude": 5.0}) == ""
+    plant.live(6)
+    assert "TIC" in plant.scan.tunings.running
+    plant.show(LI, 95.0)
+    scans = [{type(entry).__name__ for entry in plant.live(1)} for _ in range(2)]
+    assert [names & {"InterlockChanged", "LoopTuning"} for names in scans] == [set(), {"InterlockChanged", "LoopTuning"}]
+    assert (plant.ended().reason, plant.ended().detail) == ("hold", "interlock level_high")
 
 
 def test_while_a_trip_stands_none_begins():
