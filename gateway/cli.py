@@ -154,7 +154,7 @@ def _operate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _orders(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    explain = commands.add_parser("explain", help="why a tag, loop or interlock is what it is")
+    explain = commands.add_parser("explain", help="why a tag, loop or interlock is what it is; of a unit what stands or is suspended")
     explain.add_argument("tag")
     explain.add_argument("--json", action="store_true")
     _common(explain, "operate:explain")

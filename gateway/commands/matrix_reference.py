@@ -48,7 +48,7 @@ ASKED = (
           "the drive's own word trips without the 5 s; the permit is the reset"),
     Asked("After an agitator trip: agitator alone, hydrogen steady, then acid at 10 %", (), ("resuspension", "lel_unsteady"),
           ("resuspension",), "two minutes of agitator alone, slope within 0.5 %LEL/min, a tenth of the rate until five minutes are over; "
-          "the acid phase asks for the same on a restart, the rows also where no phase runs"),
+          "no acid for 150 s after a start; the acid phase asks for the same on a restart, the rows also where no phase runs"),
     Asked("Temperature: alarm setpoint + 5 K, trip 95 degC, with metal 75; stop acid and solids, cool fully",
           ("temperature_above_setpoint", "temperature_probes_differ", "temperature_lost"), ("temperature_high",), ("temperature",),
           "one of two probes; two probes have no majority"),

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 NESTED = ("blocking", "inputs", "bypassed_rows")
+NAMED = ("bypasses", "forces")
 
 
 def show_explain(body: dict[str, Any], console: Console) -> None:
@@ -18,6 +19,10 @@ def show_explain(body: dict[str, Any], console: Console) -> None:
             for each in value:
                 for text in _told(key, each):
                     console.print(f"  {text}", highlight=False, markup=False, soft_wrap=True)
+        elif key in NAMED and any(isinstance(each, dict) for each in value.values()):
+            _line(console, key, width, "")
+            for name, each in value.items():
+                console.print(f"  {name}: {plain(each)}", highlight=False, markup=False, soft_wrap=True)
         else:
             _line(console, key, width, plain(value))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.control.image import SECOND, Now
-from gateway.control.reasons import bypass_of, forced, inputs_of, needs, reset_of, seen, why_blocked
+from gateway.control.reasons import bypass_of, forced, inputs_of, needs, protection_of, reset_of, seen, why_blocked
 from gateway.control.scan import Scan
 
 
 def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
-    """Everything known about a tag, loop or interlock. Raises KeyError for an unknown name."""
+    """Everything known about a tag, loop, alarm, interlock or a unit's protection. Raises KeyError for an unknown name."""
     parts = scan.parts
     if name in parts.loops:
         return _loop(scan, name)
@@ -33,6 +33,9 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
             "action": item.row.action,
             "says": parts.comms.says(parts.alarms.items.index(item)),
         }
+    protection = protection_of(parts, name, now)
+    if protection is not None:
+        return protection
     i = parts.image.index[name]
     reading = {
         "tag": name,

@@ -114,6 +114,22 @@ def suspended(parts: Parts, now: Now) -> dict[str, Any]:
     return {"bypasses": bypasses, "forces": forces}
 
 
+def protection_of(parts: Parts, unit: str, now: Now) -> dict[str, Any] | None:
+    """What stands, is bypassed and is forced of a unit: by whom, why, until when; None for a unit without rows."""
+    items = [item for item in parts.interlocks.items if item.row.unit == unit]
+    if not items:
+        return None
+    found = suspended(parts, now)
+    return {
+        "unit": unit,
+        "rows": len(items),
+        "standing": [item.row.name for item in items if item.active and not item.row.permissive],
+        "permissives": [item.row.name for item in items if item.active and item.row.permissive],
+        "bypasses": {name: each for name, each in found["bypasses"].items() if name in {item.row.name for item in items}},
+        "forces": {name: each for name, each in found["forces"].items() if each["unit"] == unit},
+    }
+
+
 def stamp(utc: int) -> str:
     """A time as a person reads it."""
     return datetime.fromtimestamp(utc / SECOND, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

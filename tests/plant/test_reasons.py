@@ -76,6 +76,9 @@ def test_a_bypassed_row_stands_beside_the_output_with_who_why_and_until_when(ben
     assert (asleep["row"], asleep["by"], asleep["why"]) == ("R-101.level_high", "Ann", "test")
     assert asleep["left_s"] > 290
     assert told(bench, "UB-1010")["value"] == 1.0
+    unit = told(bench, "R-101")
+    assert (unit["standing"], set(unit["bypasses"]), unit["forces"]) == ([], {"R-101.level_high"}, {})
+    assert unit["bypasses"]["R-101.level_high"]["by"] == "Ann"
     bench.run(4)
     assert bench.parts.alarms.by_name["R-101.bypassed"].state == "UNACK"
     assert bench.ask("interlock.unbypass", "R-101.level_high") == ""
