@@ -82,7 +82,7 @@ def _plant(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     sim.set_defaults(run="plant:sim")
     people = commands.add_parser("people", help="tell the people around a simulated line to break something, tip a lot, say the truth")
     people.add_argument("socket", type=Path, help="the socket that `lagan sim --people` serves")
-    people.add_argument("word", choices=["set", "get", "tip", "begin", "truth", "devices"])
+    people.add_argument("word", choices=["set", "get", "tip", "begin", "truth", "devices", "checks"])
     people.add_argument("about", nargs="*", metavar="NAME=VALUE", help="variable=K-301.trip value=1; lot=ID mass_kg=80; unit=R-101")
     people.set_defaults(run="plant:people")
     for name, text in (

@@ -73,7 +73,7 @@ class Line:
 
     __slots__ = (
         "_asked", "_calm", "_calm_s", "_moved", "_quick", "_switches", "_trips", "banks", "behaviours", "clocks",
-        "config", "demands", "groups", "icp", "measured", "seed", "world",
+        "config", "demands", "groups", "icp", "measured", "seed", "seen", "world",
     )  # fmt: skip
 
     def __init__(self, config: Config, seed: int | None = None, utc_offset_ns: int = 0) -> None:
@@ -96,6 +96,7 @@ class Line:
                 self.behaviours[name], self.measured[name] = inside, {}
         self.groups: dict[float, list[_Seen]] = {}
         self._switches: list[_Seen] = []
+        self.seen: dict[str, _Seen] = {}        # input tag -> its instrument
         for i, tag in enumerate(config.simulation.senses):
             self._wire_sense(i, tag)
         self.clocks = {period_s: period_s for period_s in self.groups}      # all of it is shown in the first step
@@ -132,6 +133,7 @@ class Line:
             put = self.banks[tag.device].setter(tag.point)
         sense = Sense(self._parameters(model), self.seed * 1_000_003 + i)
         seen = _Seen(self.world.index(model.variable), sense, gain, offset, put)
+        self.seen[name] = seen
         if model.kind == "switch":
             self._switches.append(seen)
         else:

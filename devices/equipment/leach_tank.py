@@ -57,6 +57,8 @@ _COMPUTED = (
     measured("accumulation", ("amount",), "acid dosed less acid consumed", required=False),
     measured("transfer_speed", SPEED, "transfer pump speed", required=False),
     measured("batch_active", SWITCH, "a batch runs in this tank", required=False),
+    measured("checks_overdue", ("number",), "calibrations and proof tests that are overdue", required=False),
+    measured("checks_due_soon", ("number",), "calibrations and proof tests that will soon be due", required=False),
     measured("metal", SWITCH, "the charge is metallic", required=False),
     measured("acid_target", TOTAL, "acid total of the recipe", required=False),
 )

@@ -120,7 +120,7 @@ class Tag(Model):
     ``range``: what the plant allows, in ``unit``. ``span``: linear map from point units to tag units
     ``[[point_low, point_high], [tag_low, tag_high]]`` (a 4..20 mA channel, a drive's per cent).
     ``max_age_s``: older than this is Bad. ``internal``: a tag without device that shows what the plant process itself
-    knows: ``loop.<loop>.sp`` (or ``ramped``, ``out``), ``batch.<unit>.<figure>``.
+    knows: ``loop.<loop>.sp`` (or ``ramped``, ``out``), ``batch.<unit>.<figure>``, ``checks.<unit>.overdue`` (or ``due_soon``).
     """
 
     description: str
@@ -258,6 +258,29 @@ class Alarm(Model):
     response_min: float = Field(gt=0)
 
 
+# --- checks.yaml -------------------------------------------------------------------------------------------------
+class Check(Model):
+    """A calibration or proof test that is repeated; with ``class`` it stands once for every unit of that class.
+
+    ``of``: role or tag that is calibrated; for ``icp`` the device; for ``proof_test`` the row of the matrix. Overdue, failed or never
+    done it ``blocks`` the start of a batch on its unit and on units that use it, with one of ``feeds``. ``tolerance``: figure -> limits,
+    where they are not those of the kind.
+    """
+
+    equipment_class: Name | None = Field(None, alias="class")
+    unit: Name | None = None
+    description: str = ""
+    kind: Literal["ph", "gas_bump", "scale", "icp", "proof_test"]
+    of: Name
+    interval_d: float = Field(gt=0, le=3660)
+    warn_d: float = Field(1.0, ge=0, le=366)    # before it is due
+    blocks: Literal["start", "nothing"]
+    feeds: tuple[Literal["metal", "partly_oxidised", "roasted"], ...] = ()      # none: every feed
+    tolerance: dict[Name, tuple[float, float]] = {}
+    elements: tuple[Name, ...] = ()             # of an icp check: those of the control sample
+    source: str = "assumed"                     # where interval and tolerance come from
+
+
 # --- recipes/*.yaml ----------------------------------------------------------------------------------------------
 class FormulaItem(Model):
     """One formula value: a number with its unit and the range within which a person may change it."""
@@ -373,6 +396,7 @@ class Config(Model):
     loops: dict[Name, Loop]
     interlocks: dict[Name, Interlock]           # expanded: "R-101.agitator_not_proven"
     alarms: dict[Name, Alarm]                   # expanded likewise
+    checks: dict[Name, Check] = {}              # expanded likewise
     recipes: dict[Name, Recipe]
     lots: dict[Name, Lot]
     simulation: Simulation

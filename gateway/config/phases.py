@@ -144,3 +144,4 @@ BATCH_FIGURES: dict[str, str] = {
     "acid_target": "L",                 # acid volume of the running recipe; 0 without one
 }
 LOOP_FIGURES = ("sp", "ramped", "out")
+CHECK_FIGURES = ("overdue", "due_soon")         # how many checks of a unit are due, or will be soon

@@ -26,6 +26,7 @@ PAGES: tuple[tuple[str, str, tuple[type[BaseModel], ...]], ...] = (
     ("loops.yaml", "loops:", (models.Loop, models.Limiter)),
     ("matrix.yaml", "interlocks:", (models.Interlock,)),
     ("alarms.yaml", "alarms:", (models.Alarm,)),
+    ("checks.yaml", "checks:", (models.Check,)),
     ("instruments/NAME.yaml", "instrument: NAME", (
         instrument.Instrument, instrument.RegisterPoint, instrument.Status, instrument.Limits, instrument.Whole, instrument.Watchdog,
         instrument.Identity, instrument.NodePoint)),

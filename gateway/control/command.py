@@ -18,6 +18,7 @@ _EVENTS = {
     "alarm": ("ack", "reset", "shelve", "unshelve", "disable", "enable"),
     "loop": ("set",),
     "output": ("set",),
+    "check": ("record",),
 }
 VERBS = frozenset(f"{area}.{event}" for area, events in _EVENTS.items() for event in events)
 

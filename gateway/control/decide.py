@@ -94,6 +94,8 @@ class Commands:
             return self.parts.alarms.command(command.target, event.upper(), command.who, command.why, now, shelve_ns, seen)
         if area == "loop":
             return self._loop_command(command)
+        if area == "check":
+            return _listed(self.parts.checks.record(command, now))
         return self._output_command(command)
 
     def _loop_command(self, command: Command) -> list[Entry] | str:

@@ -25,7 +25,7 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
             "cause": item.row.cause,
             "consequence": item.row.consequence,
             "action": item.row.action,
-            "says": parts.comms.says(parts.alarms.items.index(item)),
+            "says": parts.comms.says(parts.alarms.items.index(item)) or parts.checks.says(name, now.utc),
         }
     i = parts.image.index[name]
     reading = {
@@ -34,7 +34,7 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
         "quality": quality_name(parts.image.quality[i]),
         "age_s": round((now.mono - parts.image.seen[i]) / SECOND, 3) if parts.image.seen[i] else None,
     }
-    return reading | (_output(scan, name, i) if i in parts.outputs.by_tag else {})
+    return reading | (_output(scan, name, i) if i in parts.outputs.by_tag else {}) | parts.checks.last_of(name, now.utc)
 
 
 def _output(scan: Scan, name: str, tag: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import msgspec
 from gateway.control.chain import (
     AlarmChanged,
     BatchCreated,
+    Checked,
     CommandReceived,
     DeviceChanged,
     Entry,
@@ -74,6 +75,7 @@ class Scan:
         answers = [self.commands.carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
         image.age(now.mono)
         parts.outputs.show(image)
+        parts.checks.look(now.utc)
         self._figures(now)
         for derived in parts.derived:
             derived.update(image, now)
@@ -130,7 +132,10 @@ class Scan:
         elif isinstance(entry, OutputChanged):
             if entry.tag in parts.outputs.by_name:
                 parts.outputs.by_name[entry.tag].apply(entry, now.utc)
+        elif isinstance(entry, Checked):
+            parts.checks.apply(entry)
         elif isinstance(entry, InterlockChanged):
+            parts.checks.saw(entry, now.utc)
             if (entry.who or not live) and entry.interlock in parts.interlocks.by_name:
                 parts.interlocks.apply(entry, now.utc)      # what happened by itself has acted at once
         elif isinstance(entry, AlarmChanged):

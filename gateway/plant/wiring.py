@@ -21,6 +21,7 @@ from gateway.config.scaling import tag_line
 from gateway.control.alarm import Alarms
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.chain import SampleRequested
+from gateway.control.checks import Checks
 from gateway.control.comms import Comms
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.demand import Output, Outputs
@@ -30,6 +31,7 @@ from gateway.control.interlock import Interlocks
 from gateway.control.loop import Loop
 from gateway.control.parts import Parts
 from gateway.control.scan import Scan
+from gateway.plant.checking import checks_of
 from gateway.plant.creation import Creation
 from gateway.plant.rows import Rows, Talk, ns
 
@@ -81,6 +83,7 @@ class _Builder:
         }
         for engine in units.values():
             engine.neighbours = [other for other in units.values() if other is not engine]
+        checks = checks_of(config)
         analyzer = next((t for t in self.talks.values() if isinstance(t, OpcUaConversation)), None)
         parts = Parts(
             image=self.image,
@@ -94,9 +97,10 @@ class _Builder:
             units=units,
             talks=list(self.talks.values()),
             trip_tags=self.rows.trip_tags(),
-            figures=self._figures(units, loops),
+            figures=self._figures(units, loops, checks),
             comms=Comms(links, self._commanded(outputs), self.rows.told()),
-            create=Creation(config, units),
+            create=Creation(config, units, checks),
+            checks=checks,
             start_sample=_sampler(analyzer),
             documents=lambda: _drain(analyzer),
             startup_ns=ns(config.site.startup_timeout_s),
@@ -152,11 +156,13 @@ class _Builder:
     def _send(self, tag: int, value: float, now: int, expires: int) -> None:
         self.of_tag[tag].write(tag, value, now, expires)
 
-    def _figures(self, units: Mapping[str, Engine], loops: Mapping[str, Loop]) -> list[tuple[int, Callable[[], float | None]]]:
+    def _figures(
+        self, units: Mapping[str, Engine], loops: Mapping[str, Loop], checks: Checks
+    ) -> list[tuple[int, Callable[[], float | None]]]:
         found: list[tuple[int, Callable[[], float | None]]] = []
         for name, tag in self.config.tags.items():
             if tag.internal:
-                found.append((self.index[name], _internal(tag.internal, units, loops)))
+                found.append((self.index[name], _internal(tag.internal, units, loops, checks)))
         return found
 
     # --- units --------------------------------------------------------------------------------------------------
@@ -189,13 +195,15 @@ def deadbands(plant: Plant) -> dict[str, float]:
     return {name: 0.001 * (tag.range[1] - tag.range[0]) for name, tag in plant.config.tags.items() if tag.range is not None}
 
 
-def _internal(what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop]) -> Callable[[], float | None]:
-    """What an internal tag shows: ``loop.TIC-1011.ramped`` or ``batch.R-101.metal``."""
+def _internal(what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop], checks: Checks) -> Callable[[], float | None]:
+    """What an internal tag shows: ``loop.TIC-1011.ramped``, ``batch.R-101.metal`` or ``checks.R-101.overdue``."""
     kind, _, rest = what.partition(".")
     name, _, figure = rest.rpartition(".")
     if kind == "loop":
         loop = loops[name]
         return lambda: getattr(loop, figure)
+    if kind == "checks":
+        return checks.count(name, figure)
     engine = units[name]
     return lambda: engine.figure(figure)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Set
 from gateway.config.checks import (
     derived,
     devices,
+    fitness,
     instruments,
     links,
     loops,
@@ -25,7 +26,9 @@ from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 
 Check = Callable[[Draft], Iterator[Fault]]
-ROOMS = (site, instruments, links, devices, security, tags, outputs, derived, units, loops, matrix, recipes, sharing, lots, simulation)
+ROOMS = (
+    site, instruments, links, devices, security, tags, outputs, derived, units, loops, matrix, fitness, recipes, sharing, lots, simulation,
+)  # fmt: skip
 CHECKS: tuple[Check, ...] = tuple(check for room in ROOMS for check in room.CHECKS)
 
 

@@ -10,7 +10,7 @@ from devices.units import UNITS, factor
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Tag
-from gateway.config.phases import BATCH_FIGURES, LOOP_FIGURES
+from gateway.config.phases import BATCH_FIGURES, CHECK_FIGURES, LOOP_FIGURES
 
 READABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9]+)*\Z")
 Source = Point | Node
@@ -65,10 +65,11 @@ def _internal(draft: Draft, name: str, tag: Tag) -> Iterator[Fault]:
         yield draft.fault(("tags", name), "an internal tag has no device, no point and no output")
     kind, _, rest = (tag.internal or "").partition(".")
     owner, _, figure = rest.rpartition(".")
-    if kind not in ("loop", "batch"):
-        yield draft.fault(path, repr(tag.internal), ("loop.<loop>.sp", "batch.<unit>.<figure>"))
+    known = {"loop": ("loops", LOOP_FIGURES), "batch": ("units", tuple(BATCH_FIGURES)), "checks": ("units", CHECK_FIGURES)}
+    if kind not in known:
+        yield draft.fault(path, repr(tag.internal), ("loop.<loop>.sp", "batch.<unit>.<figure>", "checks.<unit>.overdue"))
         return
-    section, figures = ("loops", LOOP_FIGURES) if kind == "loop" else ("units", tuple(BATCH_FIGURES))
+    section, figures = known[kind]
     if not draft.exists(section, owner):
         yield draft.unknown(path, owner, draft.declared[section], section[:-1])
     elif figure not in figures:
