@@ -93,10 +93,13 @@ class Door:
                 return Told(id=word.id, ok=True, body=explain(self.runtime.plant.scan, word.target, self.runtime.clock.now()))
             if word.what == "links":
                 return Told(id=word.id, ok=True, body=links(self.runtime))
+            if word.what == "checks":
+                utc = self.runtime.clock.now().utc
+                return Told(id=word.id, ok=True, body={"utc_ns": utc, "checks": self.runtime.plant.scan.parts.checks.listed(utc)})
             if word.what == "stop":
                 self.runtime.stop(f"asked to by {who}")
                 return Told(id=word.id, ok=True)
-            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, links, explain, stop")
+            return Told(id=word.id, ok=False, reason=f"no question {word.what!r}; there are status, links, explain, checks, stop")
         except KeyError as error:
             return Told(id=word.id, ok=False, reason=f"unknown name {error}")
 

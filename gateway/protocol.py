@@ -42,7 +42,7 @@ class Do(msgspec.Struct, frozen=True, tag="do", kw_only=True):
 
 
 class Ask(msgspec.Struct, frozen=True, tag="ask", kw_only=True):
-    """A question: status | links | explain | stop."""
+    """A question: status | links | explain | checks | stop."""
 
     id: int
     what: str

@@ -210,7 +210,7 @@ class Checks:
             "limits": {key: list(reach) for key, reach in row.limits.items()},
             "needs": {"reference": [*KINDS[row.what].reference, *(row.parts if row.what == "icp" else ())],
                       "as_found": [*KINDS[row.what].readings[0], *row.parts]},
-            "last": None if last is None else msgspec.to_builtins(last),
+            "last": None if last is None else {name: getattr(last, name) for name in last.__struct_fields__},
         }  # fmt: skip
 
     def last_of(self, tag: str, utc: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 
 import msgspec
 
-NERNST_MV_K = 0.1984159                         # ln(10) R / F; CODATA 2018, exact constants
+NERNST_MV_K = 1000.0 * math.log(10.0) * 8.31446261815324 / 96485.3321233100184      # ln(10) R / F; R and F: SI of 2019
 NEUTRAL_PH = 7.0                                # where a glass electrode shows no voltage (isothermal point of common electrodes)
 APART_PH = 1.0                                  # two buffers closer than that tell nothing of a slope (assumed)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from devices.equipment import CLASSES
+from devices.units import UNITS
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Check
@@ -49,7 +51,7 @@ def _row(draft: Draft, path: tuple[str, ...], check: Check) -> Iterator[Fault]:
 def _tag(draft: Draft, path: tuple[str, ...], check: Check) -> Iterator[Fault]:
     scope = Scope(draft, check.unit)
     tag = scope.tag(check.of)
-    if scope.doubtful(check.of):
+    if check.unit is None or scope.doubtful(check.of) or (tag and _plays_badly(draft, check, tag)):
         return
     if tag is None:
         yield draft.unknown(path, check.of, scope.known(), "role or tag")
@@ -57,6 +59,15 @@ def _tag(draft: Draft, path: tuple[str, ...], check: Check) -> Iterator[Fault]:
         yield draft.fault(path, f"{check.of} is computed: check the instruments it is made from")
     elif tag in draft.tags and draft.tags[tag].unit != MEASURES[check.kind]:
         yield draft.fault(path, f"{tag} is in {draft.tags[tag].unit}; a {check.kind} check is of a tag in {MEASURES[check.kind]}")
+
+
+def _plays_badly(draft: Draft, check: Check, tag: str) -> bool:
+    """Whether the tag cannot play the role by which it is named: that is told where the role is filled."""
+    unit = draft.units.get(check.unit or "")
+    kind = CLASSES.get(unit.equipment_class) if unit else None
+    measure = draft.unit_of(tag)
+    roles = {role.name: role for role in kind.roles} if kind else {}
+    return check.of in roles and measure in UNITS and UNITS[measure].dimension not in roles[check.of].dimensions
 
 
 def limits(draft: Draft) -> Iterator[Fault]:
@@ -84,6 +95,8 @@ def elements(draft: Draft) -> Iterator[Fault]:
 def reaches_a_start(draft: Draft) -> Iterator[Fault]:
     """What blocks a start belongs to a tank, or to something that a tank uses."""
     tanks = {name: unit for name, unit in draft.units.items() if unit.equipment_class == "leach_tank"}
+    if any(used not in draft.units for unit in tanks.values() for used in unit.uses.values()):
+        return
     reached = set(tanks) | {used for unit in tanks.values() for used in unit.uses.values()}
     for name, check in draft.checks.items():
         if check.blocks == "start" and check.unit in draft.units and check.unit not in reached:

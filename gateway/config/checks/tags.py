@@ -73,7 +73,7 @@ def _internal(draft: Draft, name: str, tag: Tag) -> Iterator[Fault]:
     if not draft.exists(section, owner):
         yield draft.unknown(path, owner, draft.declared[section], section[:-1])
     elif figure not in figures:
-        yield draft.unknown(path, figure, figures, f"figure of a {kind}")
+        yield draft.unknown(path, figure, figures, f"figure of {kind if kind == 'checks' else 'a ' + kind}")
 
 
 def units(draft: Draft) -> Iterator[Fault]:

@@ -635,7 +635,26 @@ SIMULATION = [
     ),
 ]
 
-EVERY = [*SITE, *DEVICES, *LINKS, *TAGS, *OUTPUTS, *DERIVED, *UNITS, *LOOPS, *MATRIX, *RECIPES, *LOTS, *SIMULATION]
+FITNESS = [
+    Mistake("checks.yaml", "    of: ph\n", "    of: pH\n", "checks.R-101.ph.of: unknown role or tag 'pH'; nearest: ph"),
+    Mistake("checks.yaml", "    of: ph\n", "    of: temperature\n", "TT-1011A is in degC; a ph check is of a tag in pH"),
+    Mistake("checks.yaml", "    of: ph\n", "    of: accumulation\n", "is computed: check the instruments it is made from"),
+    Mistake("checks.yaml", "    of: AE-501", "    of: AE-510", "unknown device 'AE-510'; nearest: AE-501"),
+    Mistake("checks.yaml", "    of: hydrogen_high", "    of: hydrogen_hihg", "unknown row of the matrix 'hydrogen_hihg'"),
+    Mistake("checks.yaml", "    of: hydrogen_high", "    of: inerting", "R-101.inerting is permissive"),
+    Mistake("checks.yaml", "kind: ph", "kind: pH", "checks.R-101.ph.kind: 'pH', allowed: ph, gas_bump"),
+    Mistake("checks.yaml", "    unit: SC-101", "    unit: SC-110", "unknown unit 'SC-110'; nearest: SC-101"),
+    Mistake("checks.yaml", "    unit: SC-101\n", "", "a unit or a class is needed", "  hopper_scale:"),
+    Mistake("checks.yaml", "    warn_d: 1\n", "    warn_d: 7.0\n", "7 d is all of the interval of 7 d"),
+    Mistake("checks.yaml", "{t90_s: [0, 40]}", "{t90: [0, 40]}", "unknown figure of a gas_bump check 't90', allowed:"),
+    Mistake("checks.yaml", "{t90_s: [0, 40]}", "{t90_s: [40, 0]}", "40..0 is inverted"),
+    Mistake("checks.yaml", "    elements: [Nd, Pr, Dy, Tb, Fe]\n", "", "elements of the control sample are missing", "  control_sample:"),
+    Mistake("checks.yaml", "feeds: [metal]", "feeds: [mettal]", "'mettal', allowed: metal, partly_oxidised, roasted; nearest: metal"),
+    Mistake("checks.yaml", "blocks: nothing", "blocks: noting", "'noting', allowed: start, nothing; nearest: nothing"),
+    Mistake("tags.yaml", "internal: checks.SITE.overdue", "internal: checks.SITE.overdew", "unknown figure of checks 'overdew', allowed:"),
+]  # fmt: skip
+
+EVERY = [*SITE, *DEVICES, *LINKS, *TAGS, *OUTPUTS, *DERIVED, *UNITS, *LOOPS, *MATRIX, *RECIPES, *LOTS, *SIMULATION, *FITNESS]
 
 
 def _line(text: str, mark: str) -> int:
