@@ -37,7 +37,10 @@ class Scan(Model):
 
 
 class Site(Model):
-    """The plant as a whole. ``parameters``: figures that matrix, loops and recipes may name (unit in the name)."""
+    """The plant as a whole. ``parameters``: figures that matrix, loops and recipes may name (unit in the name).
+
+    ``uncertainty``: standard uncertainty of those that are not exact, in the figure's unit (a temperature's in K).
+    """
 
     name: str
     process_cell: Name
@@ -46,6 +49,7 @@ class Site(Model):
     startup_timeout_s: float = Field(30, gt=0, le=600)
     bypass_max_h: float = Field(8, gt=0, le=8)
     parameters: dict[str, float] = {}
+    uncertainty: dict[str, Annotated[float, Field(ge=0)]] = {}
 
 
 # --- devices.yaml ------------------------------------------------------------------------------------------------
@@ -137,13 +141,16 @@ class Tag(Model):
     invert: bool = False                        # a normally-closed switch: the tag is 1 when the bit is 0
     states: dict[int, str] = {}                 # names of the values of a switch or enumeration
     output: Output | None = None
+    u: Annotated[float, Field(ge=0)] | Name | None = None   # standard uncertainty in its unit (an offset), or the tag that shows it
+    u_rel: float | None = Field(None, ge=0, le=1)            # standard uncertainty as a fraction of the reading (a gain)
 
 
 class Derived(Model):
     """A value computed at the head of each scan. Quality is the worst of what it is made from.
 
     ``rate``: least-squares slope of ``of`` over ``window_s`` per minute; ``total``: integral of ``of`` (per minute
-    units) since reset; ``expression``: any numeric expression of the condition language.
+    units) since reset; ``expression``: any numeric expression of the condition language. Its uncertainty follows from what it
+    is made from; ``u`` (a number or an expression, in its unit) and ``u_rel`` add what the model itself is worth.
     """
 
     description: str
@@ -153,6 +160,8 @@ class Derived(Model):
     window_s: Seconds = 60.0
     range: tuple[float, float] | None = None
     reset: Name | None = None                   # a total begins at 0 with every batch of this unit
+    u: Annotated[float, Field(ge=0)] | str | None = None
+    u_rel: float | None = Field(None, ge=0, le=1)
 
 
 # --- units.yaml --------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from devices.quality import BAD, BAD_OUT_OF_RANGE, GOOD
+from gateway.control.carried import Carried, Doubt
 from gateway.control.image import SECOND, Image, Now
 
 
@@ -27,12 +28,13 @@ class DerivedRow(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     reset: str = ""                             # unit whose batches begin the total anew
+    doubt: Doubt | None = None                  # how its uncertainty follows from its inputs
 
 
 class Derived:
     """One derived value and its memory."""
 
-    __slots__ = ("row", "points", "total", "last", "since", "last_value", "sums", "due_at")
+    __slots__ = ("row", "points", "total", "last", "since", "last_value", "sums", "due_at", "carried")
 
     def __init__(self, row: DerivedRow) -> None:
         self.row = row
@@ -43,6 +45,7 @@ class Derived:
         self.due_at = 0                                         # on the grid of the scan, whatever the tick's own lateness
         self.since = 0
         self.last_value: float | None = None
+        self.carried = None if row.doubt is None else Carried(row.doubt)
 
     def update(self, image: Image, now: Now) -> None:
         """Compute the value of this scan and put it into the image."""
@@ -65,6 +68,8 @@ class Derived:
         elif (row.low is not None and value < row.low) or (row.high is not None and value > row.high):
             quality = BAD_OUT_OF_RANGE
         image.put(row.tag, value, quality, asked=oldest, seen=now.mono, source=now.utc)
+        if self.carried is not None:
+            image.doubts.parts[row.tag] = self.carried.update(image, value, quality == GOOD, self.points, now)
 
     def _value(self, image: Image, now: Now, good: bool) -> float | None:
         row = self.row
@@ -125,6 +130,8 @@ class Derived:
     def restart(self) -> None:
         """Begin a total at 0."""
         self.total = 0.0
+        if self.carried is not None:
+            self.carried.restart()
 
     def _forget(self) -> None:
         self.points.clear()

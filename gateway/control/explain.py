@@ -34,6 +34,10 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
         "quality": quality_name(parts.image.quality[i]),
         "age_s": round((now.mono - parts.image.seen[i]) / SECOND, 3) if parts.image.seen[i] else None,
     }
+    doubts = parts.image.doubts
+    u = doubts.u(i)
+    if u > 0.0:                                 # not for what is exact, or not known
+        reading |= {"u": u, "u_from": {source: round(share, 3) for source, share in doubts.budget(i, parts.image.names).items()}}
     return reading | (_output(scan, name, i) if i in parts.outputs.by_tag else {}) | parts.checks.last_of(name, now.utc)
 
 

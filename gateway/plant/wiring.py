@@ -66,7 +66,8 @@ class _Builder:
         self.index = self.image.index
         self.talks: dict[str, Talk] = {}
         self.of_tag: dict[int, Talk] = {}
-        self.rows = Rows(config, self.index, self.of_tag)
+        self.rows = Rows(config, self.index, self.of_tag, self.image.doubts)
+        self.rows.state_doubts()
 
     def build(self) -> Plant:
         config = self.config

@@ -210,4 +210,18 @@ def _collide(a: Point, b: Point) -> bool:
     return bool(a.mask & b.mask) if a.bit is not None and b.bit is not None else a.access is b.access is Access.READ_WRITE
 
 
-CHECKS = (names, bindings, units, units_fit_points, spans, ranges, ages, switches, points_once)
+def doubts(draft: Draft) -> Iterator[Fault]:
+    """The tag that shows the uncertainty of another exists and stands in its unit; an output has none."""
+    for name, tag in draft.tags.items():
+        if (tag.u is not None or tag.u_rel is not None) and tag.output is not None:
+            yield draft.fault(("tags", name, "u" if tag.u is not None else "u_rel"), "an output is what it is told: it has no uncertainty")
+        elif isinstance(tag.u, str):
+            shown = draft.unit_of(tag.u)
+            if tag.u not in draft.declared["tags"]:
+                yield draft.unknown(("tags", name, "u"), tag.u, draft.declared["tags"], "tag")
+            elif shown in UNITS and tag.unit in UNITS and shown != UNITS[tag.unit].difference:
+                says = f"{tag.u} is in {shown}; the uncertainty of {name} stands in {UNITS[tag.unit].difference}"
+                yield draft.fault(("tags", name, "u"), says)
+
+
+CHECKS = (doubts, names, bindings, units, units_fit_points, spans, ranges, ages, switches, points_once)

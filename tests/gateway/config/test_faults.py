@@ -302,13 +302,13 @@ DERIVED = [
     Mistake("tags.yaml", "unit: K/min, kind: rate", "unit: degC, kind: rate", "per minute", "  TR-10{n}1"),
     Mistake(
         "tags.yaml",
-        "/ 100 %LEL * 0.04 * gas_volume_l_min",
-        "/ 100 * 0.04 * gas_volume_l_min",
+        "/ 100 %LEL * 0.04",
+        "/ 100 * 0.04",
         "derived.HY-1011.unit: 'L/min'",
         "  HY-10{n}1",
     ),
-    Mistake("tags.yaml", "/ 100 %LEL * 0.04 * gas_volume_l_min", "/ 100 %LEL * 0.04 * gas_flow_l_min", "unknown name 'gas_flow_l_min'"),
-    Mistake("tags.yaml", "/ 100 %LEL * 0.04 * gas_volume_l_min", "/ (100 %LEL * 0.04 * gas_volume_l_min", "cannot read condition"),
+    Mistake("tags.yaml", "(FIT-301 + tank_gas_m3_h)", "(FIT-301 + tank_gass_m3_h)", "unknown name 'tank_gass_m3_h'"),
+    Mistake("tags.yaml", "/ 100 %LEL * 0.04", "/ (100 %LEL * 0.04", "cannot read condition"),
 ]
 
 UNITS = [
