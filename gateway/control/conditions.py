@@ -97,6 +97,14 @@ class Expression:
         self.tree = tree
         self.names: frozenset[str] = frozenset(_names(tree))
 
+    @property
+    def doubted(self) -> set[str]:
+        """Names whose uncertainty is asked for: each must be a tag."""
+        if isinstance(self.tree, Token):
+            return set()
+        calls = (node for node in self.tree.iter_subtrees() if node.data == "call" and str(node.children[0]) == "u")
+        return {name for node in calls for name in _names(node)}
+
     def check(self, unit_of: Callable[[str], str | None]) -> str:
         """The unit of the result, or "bool". Raises ConditionError on an unknown name or a unit mismatch."""
         kind = _Check(_by_symbol(unit_of)).visit(self.tree)

@@ -134,6 +134,36 @@ def test_a_week_later_the_probe_is_due_and_the_plant_says_so_by_one_alarm(config
     assert explain(later.scan, "AIT-1012", later.rehearsal.now)["checks"][0]["state"] == "overdue"
 
 
+def test_a_proof_test_is_a_real_trip_with_every_effect_seen(alone: Scene):
+    """Gas at the detector, the row trips, every output goes where the matrix says, the detector is let go, the row is reset."""
+    sense = alone.rehearsal.line.seen["AIT-1017"].sense
+    row = next(each for each in alone.scan.parts.checks.listed(0) if each["check"] == "R-101.hydrogen_proof")
+    outputs = [name for name in row["needs"]["as_found"] if name != "response_s"]
+    before = {"as_found": {"response_s": 1.0, **dict.fromkeys(outputs, 0.0)}}
+    assert "did not trip within the last 24 h" in alone.command("check.record", "R-101.hydrogen_proof", **before)
+    sense.fail("offset", 40.0)
+    shown_s = alone.until(lambda: alone.value("AIT-1017") > 25.0, 10)
+    took_s = alone.until(lambda: all(alone.scan.parts.outputs.by_name[name].commanded == forced(alone, name) for name in outputs), 10)
+    alone.run(60)                               # the fan runs up to its speed
+    seen = {name: alone.value(name) for name in outputs}
+    sense.fail("none")
+    alone.until(lambda: alone.value("AIT-1017") < 5.0, 60)
+    alone.run(2)
+    alone.reset_all()
+    assert alone.command("check.record", "R-101.hydrogen_proof", as_found={"response_s": took_s, **seen}) == ""
+    alone.run(2)
+    done = alone.entries(Checked)[-1]
+    assert (done.faults, done.found["effects_pct"]) == ([], 100.0)
+    assert shown_s < 10
+    assert took_s <= 3.0
+
+
+def forced(scene: Scene, output: str) -> float:
+    """What the matrix forces of an output by R-101.hydrogen_high."""
+    row = scene.scan.parts.interlocks.by_name["R-101.hydrogen_high"].row
+    return row.effects[scene.rehearsal.plant.image.index[output]]
+
+
 def calibrate_but(scene: Scene, *left_out: str) -> None:
     """Every check is done and written down, except these."""
     scene.calibrate()

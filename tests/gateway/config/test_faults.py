@@ -654,7 +654,18 @@ FITNESS = [
     Mistake("tags.yaml", "internal: checks.SITE.overdue", "internal: checks.SITE.overdew", "unknown figure of checks 'overdew', allowed:"),
 ]  # fmt: skip
 
-EVERY = [*SITE, *DEVICES, *LINKS, *TAGS, *OUTPUTS, *DERIVED, *UNITS, *LOOPS, *MATRIX, *RECIPES, *LOTS, *SIMULATION, *FITNESS]
+DOUBTS = [
+    Mistake("tags.yaml", 'u: "AY-10{n}2"', 'u: "AY-10{n}9"', "tags.AY-1011.u: unknown tag 'AY-1019'"),
+    Mistake("tags.yaml", 'u: "AY-10{n}2"', 'u: "AY-10{n}4"', "AY-1014 is in min; the uncertainty of AY-1011 stands in g/L"),
+    Mistake("tags.yaml", "description: Acid pump run, ", "description: Acid pump run, u_rel: 0.1, ", "it has no uncertainty"),
+    Mistake("tags.yaml", "u: 0.7}", "u: -0.7}", "must be greater than or equal to 0"),
+    Mistake("tags.yaml", 'u: "3 g/L * (AY', 'u: "3 kg * (AY', "derived.CY-1011.u: '3 kg * (AY-1014 / 60 min)'"),
+    Mistake("tags.yaml", "exp(-2.302585 * (AIT-10{n}2 / 1 pH))", "exp(-2.302585 * AIT-10{n}2)", "exp: "),
+    Mistake("tags.yaml", "of: \"u(HY-10{n}4)\"", "of: \"u(hydrogen_heat_1)\"", "u takes a tag, not a figure"),
+    Mistake("site.yaml", "    tank_gas_m3_h: 5", "    tank_gass_m3_h: 5", "unknown site parameter 'tank_gass_m3_h'"),
+]  # fmt: skip
+
+EVERY = [*SITE, *DEVICES, *LINKS, *TAGS, *OUTPUTS, *DERIVED, *UNITS, *LOOPS, *MATRIX, *RECIPES, *LOTS, *SIMULATION, *FITNESS, *DOUBTS]
 
 
 def _line(text: str, mark: str) -> int:
