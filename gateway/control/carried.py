@@ -13,7 +13,7 @@ total goes on from a record made before this process began, the result has none:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -21,7 +21,41 @@ from gateway.control.image import SECOND, Image, Now
 from gateway.control.partials import Slopes
 from gateway.control.uncertainty import Parts, add, gain_of, offset_of
 
-Points = Sequence[tuple[float, float]]
+
+class Spread:
+    """Sums of squares of the readings in a window, as they come and go; about the first of them, so that no digits are lost."""
+
+    __slots__ = ("_about", "_squares", "_sum", "n")
+
+    def __init__(self) -> None:
+        self.n, self._about, self._sum, self._squares = 0, 0.0, 0.0, 0.0
+
+    def put(self, y: float) -> None:
+        """A reading comes into the window."""
+        if not self.n:
+            self._about, self._sum, self._squares = y, 0.0, 0.0
+        self._count(y, 1)
+
+    def drop(self, y: float) -> None:
+        """A reading leaves it."""
+        self._count(y, -1)
+
+    def _count(self, y: float, sign: int) -> None:
+        off = y - self._about
+        self.n += sign
+        self._sum += sign * off
+        self._squares += sign * off * off
+
+    def again(self, readings: Iterable[float]) -> None:
+        """Add up anew, so that what rounding has left does not gather."""
+        self.n = 0
+        for y in readings:
+            self.put(y)
+
+    @property
+    def squares(self) -> float:
+        """Sum of squares about their mean."""
+        return max(self._squares - self._sum * self._sum / self.n, 0.0) if self.n else 0.0
 
 
 class Doubt(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,14 +92,17 @@ class Carried:
         self._last: int | None = None
         self._last_parts: Parts | None = None
 
-    def update(self, image: Image, value: float, good: bool, points: Points, now: Now) -> Parts | None:
-        """The contributions to ``value`` in this scan; None where they are not known."""
+    def update(self, image: Image, value: float, good: bool, spread: Spread, over: float, now: Now) -> Parts | None:
+        """The contributions to ``value`` in this scan; None where they are not known.
+
+        ``spread``: of the readings in the window of a mean or rate; ``over``: sum of squares of their times, s2.
+        """
         doubt = self.doubt
         if not good:
             self._last = None
             return None
         parts = {"expression": self._expression, "total": self._integral, "mean": self._mean, "rate": self._rate}[doubt.kind](
-            image, value, points, now)  # fmt: skip
+            image, value, spread, over, now)  # fmt: skip
         if parts is None:
             return None
         if doubt.u is not None:
@@ -77,7 +114,7 @@ class Carried:
             parts[gain_of(doubt.tag)] = doubt.u_rel * value
         return parts
 
-    def _expression(self, image: Image, value: float, points: Points, now: Now) -> Parts | None:
+    def _expression(self, image: Image, value: float, spread: Spread, over: float, now: Now) -> Parts | None:
         doubt, found = self.doubt, Parts()
         slopes = doubt.slopes(image.value) if doubt.slopes is not None else []
         for tag, slope in zip(doubt.of, slopes, strict=False):
@@ -91,7 +128,7 @@ class Carried:
             add(found, {source: u}, slope)
         return found
 
-    def _integral(self, image: Image, value: float, points: Points, now: Now) -> Parts | None:
+    def _integral(self, image: Image, value: float, spread: Spread, over: float, now: Now) -> Parts | None:
         doubt, parts = self.doubt, image.doubts.of(self.doubt.of[0])
         last, before = self._last, self._last_parts
         self._last, self._last_parts = now.mono, parts
@@ -106,21 +143,24 @@ class Carried:
             add(self._total, before, half)
         return None if self._total is None else dict(self._total)
 
-    def _mean(self, image: Image, value: float, points: Points, now: Now) -> Parts | None:
+    def _mean(self, image: Image, value: float, spread: Spread, over: float, now: Now) -> Parts | None:
         parts = image.doubts.of(self.doubt.of[0])
         if parts is None:
             return None
-        n = len(points)
-        scatter = math.sqrt(math.fsum((y - value) ** 2 for _, y in points) / (n - 1) / n) if n > 1 else 0.0
+        n = spread.n
+        scatter = math.sqrt(spread.squares / (n - 1) / n) if n > 1 else 0.0
         return {**parts, offset_of(self.doubt.tag): scatter}
 
-    def _rate(self, image: Image, value: float, points: Points, now: Now) -> Parts | None:
+    def _rate(self, image: Image, value: float, spread: Spread, over: float, now: Now) -> Parts | None:
         source = self.doubt.of[0]
         parts = image.doubts.of(source)
         if parts is None:
             return None
         moved = self._moved(image, source, parts, value)
-        return {**moved, offset_of(self.doubt.tag): _scatter(points, value / 60.0) * 60.0}
+        slope = value / 60.0
+        off = max(spread.squares - slope * slope * over, 0.0)       # of the readings about the line
+        scatter = math.sqrt(off / (spread.n - 2) / over) if spread.n > 2 and over > 0 else 0.0
+        return {**moved, offset_of(self.doubt.tag): scatter * 60.0}
 
     def _moved(self, image: Image, source: int, parts: Parts, value: float) -> Parts:
         """What of the contributions to a value is a slope: of an input its gain; of a computed value all of them, in proportion."""
@@ -129,14 +169,3 @@ class Carried:
             return {gain_of(source): gain * value} if gain else {}
         whole = image.value[source]
         return {each: part * value / whole for each, part in parts.items()} if whole else {}
-
-
-def _scatter(points: Points, slope: float) -> float:
-    """Standard uncertainty of a least-squares slope, per s, from what the readings are off the line."""
-    n = len(points)
-    if n < 3:
-        return 0.0
-    t0, y0 = math.fsum(t for t, _ in points) / n, math.fsum(y for _, y in points) / n
-    spread = math.fsum((t - t0) ** 2 for t, _ in points)
-    off = math.fsum((y - y0 - slope * (t - t0)) ** 2 for t, y in points)
-    return math.sqrt(off / (n - 2) / spread) if spread > 0 else 0.0

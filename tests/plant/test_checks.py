@@ -139,8 +139,8 @@ def test_a_proof_test_is_a_real_trip_with_every_effect_seen(alone: Scene):
     sense = alone.rehearsal.line.seen["AIT-1017"].sense
     row = next(each for each in alone.scan.parts.checks.listed(0) if each["check"] == "R-101.hydrogen_proof")
     outputs = [name for name in row["needs"]["as_found"] if name != "response_s"]
-    before = {"as_found": {"response_s": 1.0, **dict.fromkeys(outputs, 0.0)}}
-    assert "did not trip within the last 24 h" in alone.command("check.record", "R-101.hydrogen_proof", **before)
+    untried = {"response_s": 1.0, **dict.fromkeys(outputs, 0.0)}
+    assert "did not trip within the last 24 h" in alone.command("check.record", "R-101.hydrogen_proof", as_found=untried)
     sense.fail("offset", 40.0)
     shown_s = alone.until(lambda: alone.value("AIT-1017") > 25.0, 10)
     took_s = alone.until(lambda: all(alone.scan.parts.outputs.by_name[name].commanded == forced(alone, name) for name in outputs), 10)

@@ -190,7 +190,7 @@ def test_the_first_order_agrees_with_a_thousand_drawn_inputs():
     rng = random.Random(5)
     values, u = {"A": 40.0, "B": 5.0, "C": 1.2}, {"A": 0.8, "B": 0.15, "C": 0.03}
     text = "A * B / (A + B) + exp(-1 * (C / 1 m3/h)) * A"
-    rig = Rig("expression", text, {name: Stated(u=each) for name, each in u.items()}).show(**values)
+    rig = Rig("expression", text, {name: Stated(u=each) for name, each in u.items()}).show(A=values["A"], B=values["B"], C=values["C"])
     drawn = [value_of(text, {name: rng.gauss(value, u[name]) for name, value in values.items()}) for _ in range(4000)]
     mean = sum(drawn) / len(drawn)
     assert rig.u == pytest.approx(math.sqrt(sum((x - mean) ** 2 for x in drawn) / (len(drawn) - 1)), rel=0.05)
