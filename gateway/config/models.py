@@ -159,6 +159,7 @@ class Derived(Model):
     of: str
     window_s: Seconds = 60.0
     range: tuple[float, float] | None = None
+    scan: ScanRate = "fast"                     # how often it is computed
     reset: Name | None = None                   # a total begins at 0 with every batch of this unit
     u: Annotated[float, Field(ge=0)] | str | None = None
     u_rel: float | None = Field(None, ge=0, le=1)

@@ -214,7 +214,7 @@ class Rows:
             of=of,
             number=number,
             window_ns=ns(row.window_s),
-            period_ns=self.period_ns["fast"],
+            period_ns=self.period_ns[row.scan],
             per_s=per_s,
             low=low,
             high=high,
@@ -254,7 +254,7 @@ class Rows:
         sources = tuple((figure_source(known.index(figure)), self.config.site.uncertainty[figure]) for figure in figures)
         self.doubts.parts[self.index[name]] = None      # until it was computed
         return Doubt(kind=row.kind, tag=self.index[name], of=of, slopes=slopes, figures=sources, u=own, u_rel=row.u_rel or 0.0,
-                     per_s=per_s, period_ns=self.period_ns["fast"])  # fmt: skip
+                     per_s=per_s, period_ns=self.period_ns[row.scan])  # fmt: skip
 
 
 def _constant(u: float) -> Callable[[list[float], list[int]], float | None]:
