@@ -63,8 +63,8 @@ TT-10{n}1A:
 (`TT-1011A`), derived tags, figures of the unit and of the site. A figure's unit is the end of its name: `rise_trip_k_min`
 is in K/min, `lel_alarm_pct_lel` in %LEL. A literal carries its unit: `95 degC`.
 
-**Functions**: `good(TAG)`, `bad(TAG)`, `usable(TAG)` (also Uncertain), `u(TAG)` (its standard uncertainty; unknown where none is known), `abs`, `min`, `max`, `exp` of a
-plain number, `any`, `all`.
+**Functions**: `good(TAG)`, `bad(TAG)`, `usable(TAG)` (also Uncertain), `u(TAG)` (its standard uncertainty; unknown where none is
+known), `abs`, `min`, `max`, `exp` of a plain number, `any`, `all`.
 """
 
 

@@ -116,7 +116,7 @@ class Carried:
 
     def _expression(self, image: Image, value: float, spread: Spread, over: float, now: Now) -> Parts | None:
         doubt, found = self.doubt, Parts()
-        slopes = doubt.slopes(image.value) if doubt.slopes is not None else []
+        slopes = doubt.slopes(image.value, image.doubts.u) if doubt.slopes is not None else []
         for tag, slope in zip(doubt.of, slopes, strict=False):
             if slope == 0.0:
                 continue

@@ -16,16 +16,18 @@ from lark import Token
 
 from gateway.control.conditions import Emitter, Expression, QuantityOf, Resolve, calls
 
-Slopes = Callable[[list[float]], list[float]]
+Slopes = Callable[[list[float], Callable[[int], float]], list[float]]
 _STILL = frozenset({"good", "bad", "u", "any", "all"})
 
 
 def partials(expression: Expression, names: Sequence[str], resolve: Resolve, quantity_of: QuantityOf) -> Slopes:
-    """One function over the value column: the partial derivative by each name, in the units in which they stand; nan where it has none."""
+    """One function over the value column and the uncertainty of a tag: the partial derivative by each name, in the units in which they
+    stand; nan where it has none.
+    """
     emit = expression.emitter(resolve, quantity_of)
     body = ",\n ".join(_Slope(emit, name).of(expression.tree) or "0.0" for name in names)
     scope: dict[str, Any] = {**calls(), "_sign": _sign, "_taken": _taken}
-    exec(compile(f"def slopes(V, U=_unstated):\n return [\n {body}\n ]", "<partials>", "exec"), scope)
+    exec(compile(f"def slopes(V, U):\n return [\n {body}\n ]", "<partials>", "exec"), scope)
     function: Slopes = scope["slopes"]
     return function
 

@@ -34,7 +34,8 @@ def resolve(name: str) -> int | float:
 def slopes_of(text: str, values: dict[str, float]) -> dict[str, float]:
     expression = parse(text)
     names = sorted(expression.names)
-    return dict(zip(names, partials(expression, names, resolve, quantity_of)([values.get(name, 1.0) for name in UNITS]), strict=True))
+    slopes = partials(expression, names, resolve, quantity_of)
+    return dict(zip(names, slopes([values.get(name, 1.0) for name in UNITS], lambda tag: 0.5), strict=True))
 
 
 def value_of(text: str, values: dict[str, float]) -> float:
@@ -167,6 +168,13 @@ def test_a_value_made_of_computed_values_knows_what_they_have_in_common():
     rig = Rig("expression", "B - A", {"A": Stated(u=3.0)})
     rig.image.doubts.parts[INDEX["B"]] = {offset_of(INDEX["A"]): 3.0, offset_of(99): 4.0}
     assert rig.show(A=1.0, B=2.0).u == pytest.approx(4.0)
+
+
+def test_a_mean_by_uncertainties_has_the_uncertainty_of_such_a_mean():
+    text = "(A / u(A) / u(A) + B / u(B) / u(B)) / (1 / u(A) / u(A) + 1 / u(B) / u(B))"
+    rig = Rig("expression", text, {"A": Stated(u=3.0), "B": Stated(u=4.0)}).show(A=10.0, B=12.0)
+    assert rig.image.value[INDEX["R"]] == pytest.approx((10 / 9 + 12 / 16) / (1 / 9 + 1 / 16))
+    assert rig.u == pytest.approx(1 / math.sqrt(1 / 9 + 1 / 16))
 
 
 def test_figures_and_the_model_itself_count():
