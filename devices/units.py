@@ -36,6 +36,7 @@ _MASS_FLOW: Exponents = (0, 1, -1, 0, 0, 0)
 _DENSITY: Exponents = (-3, 1, 0, 0, 0, 0)
 _MOLARITY: Exponents = (-3, 0, 0, 0, 1, 0)
 _AMOUNT: Exponents = (0, 0, 0, 0, 1, 0)
+_AMOUNT_FLOW: Exponents = (0, 0, -1, 0, 1, 0)
 _PRESSURE: Exponents = (-1, 1, -2, 0, 0, 0)
 _POWER: Exponents = (2, 1, -3, 0, 0, 0)
 _ENERGY: Exponents = (2, 1, -2, 0, 0, 0)
@@ -118,6 +119,7 @@ _ALL = (
     Unit("%/h", "rate of a fraction", "C62", _FREQUENCY, 1e-2 / 3600, kind="fraction", note="no code in Rec 20: one, with a display name"),
     Unit("mol/L", "molarity", "C38", _MOLARITY, 1e3),
     Unit("mol", "amount", "C34", _AMOUNT),
+    Unit("mol/min", "amount flow", "L30", _AMOUNT_FLOW, 1 / 60),
     Unit("pH", "pH", "Q30", _NONE, kind="pH"),
     Unit("%LEL", "explosion limit", "P1", _NONE, 1e-2, kind="LEL", note="Rec 20 has no code: per cent with its own display name"),
     Unit("%LEL/min", "rate of an explosion limit", "C62", _FREQUENCY, 1e-2 / 60, kind="LEL",

@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     _records(commands)
     _commission(commands)
     _opcua(commands)
+    _checks(commands)
     return parser
 
 
@@ -85,7 +86,7 @@ def _plant(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     sim.set_defaults(run="plant:sim")
     people = commands.add_parser("people", help="tell the people around a simulated line to break something, tip a lot, say the truth")
     people.add_argument("socket", type=Path, help="the socket that `lagan sim --people` serves")
-    people.add_argument("word", choices=["set", "get", "tip", "begin", "truth", "devices"])
+    people.add_argument("word", choices=["set", "get", "tip", "begin", "truth", "devices", "checks"])
     people.add_argument("about", nargs="*", metavar="NAME=VALUE", help="variable=K-301.trip value=1; lot=ID mass_kg=80; unit=R-101")
     people.set_defaults(run="plant:people")
     for name, text in (
@@ -313,6 +314,23 @@ def _commission(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     for verb, made in (("scan", scan), ("identify", identify), ("read", read), ("write", write), ("map", found), ("decode", decode)):
         made.add_argument("--timeout-ms", type=int, default=500, help="of each question (default: 500)")
         made.set_defaults(run="modbus:run", verb=verb)
+
+
+def _checks(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    checks = commands.add_parser("checks", help="calibrations and proof tests: last, result, due, what they block")
+    checks.add_argument("--due", action="store_true", help="only those that are not valid, or will soon be due")
+    checks.add_argument("--json", action="store_true")
+    _common(checks, "checks:checks")
+    made = commands.add_parser("calibrate", help="write down a calibration or proof test; figures and verdict are computed")
+    made.add_argument("check", nargs="?", help="as lagan checks names it: R-101.ph")
+    made.add_argument("--reference", default="", metavar="VALUES", help="what was applied: 4.00,7.00,25 or NAME=VALUE,...")
+    made.add_argument("--as-found", metavar="VALUES", help="what was shown before anything was adjusted")
+    made.add_argument("--as-left", metavar="VALUES", help="what was shown after adjustment, if there was one")
+    made.add_argument("--certificate", default="", help="which buffers, gas, weight or control sample")
+    made.add_argument("--method", default="", help="how it was done, or which procedure")
+    made.add_argument("--corrects", type=int, default=0, metavar="N", help="an earlier record that was wrong, whose place this one takes")
+    made.add_argument("--from", dest="file", type=Path, metavar="FILE", help="all records of a JSON file instead")
+    _common(made, "checks:calibrate")
 
 
 def _opcua(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -21,7 +21,7 @@ from gateway.protocol import VERSION, Ask, Do, Hello, Told, pack, read_word
 from gateway.runtime import Runtime
 from gateway.standing import alarms, links, loops, status
 
-QUESTIONS = ("status", "alarms", "links", "loops", "explain", "suspended", "stop")
+QUESTIONS = ("status", "alarms", "links", "loops", "checks", "explain", "suspended", "stop")
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -101,6 +101,9 @@ class Door:
                 return Told(id=word.id, ok=True, body=links(self.runtime))
             if word.what == "loops":
                 return Told(id=word.id, ok=True, body=loops(self.runtime))
+            if word.what == "checks":
+                utc = self.runtime.clock.now().utc
+                return Told(id=word.id, ok=True, body={"utc_ns": utc, "checks": self.runtime.plant.scan.parts.checks.listed(utc)})
             if word.what == "stop":
                 self.runtime.stop(f"asked to by {who}")
                 return Told(id=word.id, ok=True)

@@ -42,7 +42,7 @@ class Do(msgspec.Struct, frozen=True, tag="do", kw_only=True):
 
 
 class Ask(msgspec.Struct, frozen=True, tag="ask", kw_only=True):
-    """A question: status | alarms | links | loops | explain | suspended | stop."""
+    """A question: status | alarms | links | loops | checks | explain | suspended | stop."""
 
     id: int
     what: str

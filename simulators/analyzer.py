@@ -125,7 +125,7 @@ class IcpDevice:
         digestion_s: float = DIGESTION_S,
         qc_every: int = QC_EVERY,
     ) -> None:
-        self._instrument, self._take = instrument, take_sample
+        self.instrument, self._take = instrument, take_sample
         self._utc, self._cycle, self._digestion_s, self._qc_every = utc_ns, tuple(cycle), digestion_s, qc_every
         self.results: deque[Result] = deque(maxlen=KEEP)
         self.said: deque[tuple[int, str, int]] = deque(maxlen=KEEP)     # severity, what it has to say, UTC ns; taken by whoever tells it
@@ -231,7 +231,7 @@ class IcpDevice:
     def _finish(self, run: _Run, at: int) -> None:
         """The result is there: first in the ResultSet, only then may the run become Complete."""
         result = run.result
-        found = self._instrument.measure(run.sample, result.template, result.stream)
+        found = self.instrument.measure(run.sample, result.template, result.stream)
         if result.template == "QC":
             self._qc = dict(found.qc)
         else:

@@ -5,7 +5,7 @@ Every action is an ordinary command under the name ``scripted operator``; nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -44,10 +44,12 @@ class Operator:
         tip: Callable[[str, float], None],
         begin: Callable[[str], None],
         formula: Mapping[str, float] | None = None,
+        checks: Sequence[Action] = (),
     ) -> None:
         self.batch, self.recipe, self.lot, self.unit = batch, recipe, lot, unit
         self.tip, self.begin = tip, begin
         self.formula = dict(formula or {})
+        self.checks = list(checks)      # calibrations to write down before the first batch
         self.first: int | None = None  # plant time (ns) at which the plant was first seen armed
         self.started = False
         self._answered: set[str] = set()
@@ -58,7 +60,7 @@ class Operator:
             return []
         if self.first is None:
             self.first = mono
-            return list(BRING_UP)
+            return [*BRING_UP, *self.checks]
         if not self.started and mono - self.first >= SETTLE_NS:
             self.started = True
             self.begin(self.unit)

@@ -21,6 +21,7 @@ from gateway.plant import Plant, build
 from gateway.protocol import START_MONO, START_UTC
 from gateway.records.committer import SteppedCommitter
 from gateway.records.store import Store
+from simulators.checking import commissioning, recorded
 from simulators.line import Line
 from simulators.people import WHO, Operator
 
@@ -104,7 +105,7 @@ class Run:
         self.rehearsal = Rehearsal(config, journal, seed=seed, start=start)
         self.batch, self.unit, self.most_h = batch, unit, most_h
         line = self.rehearsal.line
-        self.operator = Operator(batch, recipe, lot, unit, line.tip, line.begin_batch)
+        self.operator = Operator(batch, recipe, lot, unit, line.tip, line.begin_batch, checks=recorded(commissioning(line)))
         self.engine = self.rehearsal.plant.scan.parts.units[unit]
         self.held = ""
         self._began = self.rehearsal.now.mono

@@ -22,6 +22,7 @@ from devices.profile import Access
 from gateway.config.models import Config
 from gateway.protocol import START_MONO, START_UTC, stay_awake, tick_frame
 from simulators.bank import Bank
+from simulators.checking import commissioning
 from simulators.line import SECOND, Line
 from simulators.secured import server_context
 from simulators.serve_modbus import ModbusServers
@@ -199,7 +200,8 @@ class Simulation:
             return {"ok": False, "reason": f"{type(error).__name__}: {error}"}
 
     def _hear(self, word: dict[str, Any]) -> dict[str, Any]:
-        """tip a lot | begin a batch's account | tell the truth | set or get a variable of the world | what the devices were commanded."""
+        """tip a lot | begin a batch's account | tell the truth | set or get a variable of the world | what the devices were commanded |
+        what the instruments show of buffers, gas, weights and a control sample."""
         what = word.get("what")
         if what == "tip":
             self.line.tip(word["lot"], float(word["mass_kg"]))
@@ -211,6 +213,8 @@ class Simulation:
             self.line.world.values[self.line.world.index(word["variable"])] = float(word["value"])
         elif what == "get":
             return {"ok": True, "value": self.line.world.values[self.line.world.index(word["variable"])]}
+        elif what == "checks":
+            return {"ok": True, "checks": msgspec.to_builtins(commissioning(self.line))}
         elif what == "devices":
             return {"ok": True, "devices": {name: _commanded(bank) for name, bank in self.line.banks.items()}}
         else:

@@ -60,6 +60,13 @@ _COMPUTED = (
     measured("accumulation", ("amount",), "acid dosed less acid consumed", required=False),
     measured("transfer_speed", SPEED, "transfer pump speed", required=False),
     measured("batch_active", SWITCH, "a batch runs in this tank", required=False),
+    measured("liquor_density", ("density",), "density for a fixed temperature, averaged; noted with every sample", required=False),
+    measured("rare_earths", ("density",), "rare earths in solution, between analyses", required=False),
+    measured("free_acid", ("amount",), "unreacted acid, by pH", required=False),
+    measured("hydrogen_mean", ("volume flow",), "hydrogen made, by all that shows it", required=False),
+    measured("hydrogen_disagreement", ("number",), "how far the worst of them is from the mean, in its own u", required=False),
+    measured("checks_overdue", ("number",), "calibrations and proof tests that are overdue", required=False),
+    measured("checks_due_soon", ("number",), "calibrations and proof tests that will soon be due", required=False),
     measured("metal", SWITCH, "the charge is metallic", required=False),
     measured("acid_target", TOTAL, "acid total of the recipe", required=False),
 )

@@ -52,7 +52,6 @@ class Engine(Unit):
         self.neighbours: list[Engine] = []
         self.pending = 0
         self.sent: list[Entry] = []
-        self.now = Now(0, 0)
         self.hold_wanted = ""
         self.asked: tuple[str, str, str] | None = None          # event, cause, who: waits for the record
         self.stopping = False                                   # to HELD, STOPPED or ABORTED, decided and not yet there

@@ -62,6 +62,7 @@ class Batch:
         self.steps = {name: _step(name, spec) for name, spec in created.control_recipe["procedure"].items()}
         self.results: list[IcpResult] = []
         self.requests: dict[str, SampleRequested] = {}
+        self.asked_utc: dict[str, int] = {}     # sample -> when it was drawn, by our own clock
         self.prompts: dict[str, str | None] = {}
         self.prompt_texts: dict[str, str] = {}
         self.charges: list[Charged] = []
@@ -89,6 +90,7 @@ class Batch:
             self.prompt_texts[entry.prompt] = entry.text or self.prompt_texts.get(entry.prompt, "")
         elif isinstance(entry, SampleRequested):
             self.requests[entry.sample] = entry
+            self.asked_utc[entry.sample] = utc
         elif isinstance(entry, IcpResult):
             if entry.sample in self.requests and all(known.sample != entry.sample for known in self.results):
                 self.results.append(entry)      # one result per sample that was asked for

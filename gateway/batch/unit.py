@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from gateway.batch.density import Analysed, last_analysis
 from gateway.batch.procedure import BadInput, Hold, Phase
 from gateway.batch.state import Batch
 from gateway.control import loop as loops
 from gateway.control.chain import Charged, Entry, IcpResult, LoopMode, Prompted, SampleRequested
 from gateway.control.demand import Outputs
-from gateway.control.image import Image
+from gateway.control.image import SECOND, Image, Now
 from gateway.control.loop import Loop
 from gateway.control.machine import ENDED
 
@@ -39,6 +40,8 @@ class Unit:
         self._interlocked = interlocked
         self.batch: Batch | None = None
         self.outbox: list[Entry] = []
+        self.now = Now(0, 0)
+        self._seen: tuple[int, str, Analysed | None] = (0, "", None)       # results known, of which batch, what they say
 
     def tag(self, role: str) -> int:
         """Image index of a role. Raises Hold for a role the unit does not have."""
@@ -115,6 +118,9 @@ class Unit:
         level = self.wiring.roles.get("level")
         if level is not None and self.image.quality[level] & 0xC0000000 == 0:
             figures["volume_l"] = round(self.image.value[level] / 100.0 * self.wiring.volume_full_l, 3)
+        density = self.wiring.roles.get("liquor_density")
+        if density is not None and self.image.quality[density] & 0xC0000000 == 0:
+            figures["density_kg_m3"] = round(self.image.value[density], 3)
         self.emit(SampleRequested(batch=self.batch.id, sample=sample, stream=name, purpose=purpose, context=figures))
         return sample
 
@@ -152,7 +158,7 @@ class Unit:
         return self.wiring.parameters[name]
 
     def figure(self, name: str) -> float | None:
-        """What an internal tag shows of the unit's batch: active, metal, acid_dosed and acid_target (L); None when it is not known.
+        """What an internal tag shows of the unit's batch (``config.phases.BATCH_FIGURES``); None when it is not known.
 
         Also ``phase.FILTER``, a step with that phase has begun and not ended, and ``state.HELD`` (IDLE without a batch).
         """
@@ -167,6 +173,8 @@ class Unit:
             return float(running)
         if name == "metal":
             return float(batch is not None and batch.metal)
+        if name.startswith("icp_"):
+            return self._analysed(name) if running else None
         if batch is None or not running:
             return 0.0
         if name == "acid_dosed":
@@ -177,3 +185,17 @@ class Unit:
         computed = batch.control_recipe["computed"]
         strength = batch.control_recipe["formula"].get("acid_strength", 0.0)
         return computed.get("acid", 0.0) / strength if strength else 0.0
+
+    def _analysed(self, name: str) -> float | None:
+        """A figure of the last analysis of this unit's liquor; None before there is one."""
+        batch = self.batch
+        assert batch is not None
+        if len(batch.results) != self._seen[0] or batch.id != self._seen[1]:
+            self._seen = (len(batch.results), batch.id, last_analysis(batch.results, batch.requests, self.wiring.unit))
+        last = self._seen[2]
+        if last is None:
+            return None
+        if name == "icp_age":
+            return max(self.now.utc - batch.asked_utc[last.sample], 0) / (60 * SECOND)
+        return {"icp_tree": last.tree, "icp_tree_u": last.u, "icp_density": last.density, "icp_slope": last.slope,
+                "icp_slope_u": last.slope_u}[name]  # fmt: skip

@@ -114,6 +114,7 @@ class Demo:
 
     async def _operate(self, plant: Client) -> dict[str, Any]:
         """Look at the plant, do what the scripted operator does, until the batch has ended."""
+        from simulators.checking import Shown, recorded
         from simulators.people import Operator
 
         errands: list[tuple[str, dict[str, Any]]] = []
@@ -124,6 +125,7 @@ class Demo:
             self.given.unit,
             lambda lot, kg: errands.append(("tip", {"lot": lot, "mass_kg": kg})),
             lambda unit: errands.append(("begin", {"unit": unit})),
+            checks=recorded(msgspec.convert((await tell(self.people, "checks"))["checks"], list[Shown])),
         )
         status = await plant.ask("status")
         self.first_mono = status["mono_ns"]

@@ -15,6 +15,7 @@ from gateway.config.faults import Fault, Place, nearest, unknown
 from gateway.config.instrument import Instrument
 from gateway.config.models import (
     Alarm,
+    Check,
     Config,
     Derived,
     Device,
@@ -33,7 +34,7 @@ Path = tuple[str, ...]
 
 SECTIONS: dict[str, type] = {
     "links": Link, "devices": Device, "tags": Tag, "derived": Derived, "units": Unit, "loops": Loop,
-    "interlocks": Interlock, "alarms": Alarm, "recipes": Recipe, "lots": Lot,
+    "interlocks": Interlock, "alarms": Alarm, "checks": Check, "recipes": Recipe, "lots": Lot,
     "instruments": Instrument,
 }
 
@@ -53,6 +54,7 @@ class Draft:
         self.loops: dict[str, Loop] = {}
         self.interlocks: dict[str, Interlock] = {}
         self.alarms: dict[str, Alarm] = {}
+        self.checks: dict[str, Check] = {}
         self.recipes: dict[str, Recipe] = {}
         self.lots: dict[str, Lot] = {}
         self.instruments: dict[str, Instrument] = {}

@@ -35,13 +35,14 @@ FILES: dict[str, tuple[str, ...]] = {
     "loops.yaml": ("loops",),
     "matrix.yaml": ("interlocks",),
     "alarms.yaml": ("alarms",),
+    "checks.yaml": ("checks",),
     "simulation.yaml": ("simulation",),
 }
 FOLDERS: dict[str, tuple[str, str]] = {       # section, naming key
     "recipes": ("recipes", "recipe"), "lots": ("lots", "lot"), "instruments": ("instruments", "instrument"),
 }
 OPTIONAL = {"derived"}
-BY_CLASS = {"interlocks", "alarms"}
+BY_CLASS = {"interlocks", "alarms", "checks"}
 MAX_FILES = 500
 
 Reader = Callable[[Path, str], tuple[Tree | None, list[Fault]]]

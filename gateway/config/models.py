@@ -37,7 +37,10 @@ class Scan(Model):
 
 
 class Site(Model):
-    """The plant as a whole. ``parameters``: figures that matrix, loops and recipes may name (unit in the name)."""
+    """The plant as a whole. ``parameters``: figures that matrix, loops and recipes may name (unit in the name).
+
+    ``uncertainty``: standard uncertainty of those that are not exact, in the figure's unit (a temperature's in K).
+    """
 
     name: str
     process_cell: Name
@@ -46,6 +49,7 @@ class Site(Model):
     startup_timeout_s: float = Field(30, gt=0, le=600)
     bypass_max_h: float = Field(8, gt=0, le=8)
     parameters: dict[str, float] = {}
+    uncertainty: dict[str, Annotated[float, Field(ge=0)]] = {}
 
 
 # --- devices.yaml ------------------------------------------------------------------------------------------------
@@ -121,8 +125,8 @@ class Tag(Model):
     ``range``: what the plant allows, in ``unit``. ``span``: linear map from point units to tag units
     ``[[point_low, point_high], [tag_low, tag_high]]`` (a 4..20 mA channel, a drive's per cent).
     ``max_age_s``: older than this is Bad. ``internal``: a tag without device that shows what the plant process itself
-    knows: ``loop.<loop>.sp`` (or ``ramped``, ``out``), ``batch.<unit>.<figure>``, ``bypasses.<unit>`` and ``forces.<unit>``
-    (how many rows are bypassed and how many tags forced there).
+    knows: ``loop.<loop>.sp`` (or ``ramped``, ``out``), ``batch.<unit>.<figure>``, ``checks.<unit>.overdue`` (or ``due_soon``),
+    ``bypasses.<unit>`` and ``forces.<unit>`` (how many rows are bypassed and how many tags forced there).
     """
 
     description: str
@@ -139,13 +143,16 @@ class Tag(Model):
     invert: bool = False                        # a normally-closed switch: the tag is 1 when the bit is 0
     states: dict[int, str] = {}                 # names of the values of a switch or enumeration
     output: Output | None = None
+    u: Annotated[float, Field(ge=0)] | Name | None = None   # standard uncertainty in its unit (an offset), or the tag that shows it
+    u_rel: float | None = Field(None, ge=0, le=1)            # standard uncertainty as a fraction of the reading (a gain)
 
 
 class Derived(Model):
     """A value computed at the head of each scan. Quality is the worst of what it is made from.
 
     ``rate``: least-squares slope of ``of`` over ``window_s`` per minute; ``total``: integral of ``of`` (per minute
-    units) since reset; ``expression``: any numeric expression of the condition language.
+    units) since reset; ``expression``: any numeric expression of the condition language. Its uncertainty follows from what it
+    is made from; ``u`` (a number or an expression, in its unit) and ``u_rel`` add what the model itself is worth.
     """
 
     description: str
@@ -154,7 +161,10 @@ class Derived(Model):
     of: str
     window_s: Seconds = 60.0
     range: tuple[float, float] | None = None
+    scan: ScanRate = "fast"                     # how often it is computed
     reset: Name | None = None                   # a total begins at 0 with every batch of this unit
+    u: Annotated[float, Field(ge=0)] | str | None = None
+    u_rel: float | None = Field(None, ge=0, le=1)
 
 
 # --- units.yaml --------------------------------------------------------------------------------------------------
@@ -325,6 +335,29 @@ class Alarm(Model):
         return "" if self.group is None else f"{self.unit}.{self.group}" if self.equipment_class else self.group
 
 
+# --- checks.yaml -------------------------------------------------------------------------------------------------
+class Check(Model):
+    """A calibration or proof test that is repeated; with ``class`` it stands once for every unit of that class.
+
+    ``of``: role or tag that is calibrated; for ``icp`` the device; for ``proof_test`` the row of the matrix. Overdue, failed or never
+    done it ``blocks`` the start of a batch on its unit and on units that use it, with one of ``feeds``. ``tolerance``: figure -> limits,
+    where they are not those of the kind.
+    """
+
+    equipment_class: Name | None = Field(None, alias="class")
+    unit: Name | None = None
+    description: str = ""
+    kind: Literal["ph", "gas_bump", "scale", "icp", "proof_test"]
+    of: Name
+    interval_d: float = Field(gt=0, le=3660)
+    warn_d: float = Field(1.0, ge=0, le=366)    # before it is due
+    blocks: Literal["start", "nothing"]
+    feeds: tuple[Literal["metal", "partly_oxidised", "roasted"], ...] = ()      # none: every feed
+    tolerance: dict[Name, tuple[float, float]] = {}
+    elements: tuple[Name, ...] = ()             # of an icp check: those of the control sample
+    source: str = "assumed"                     # where interval and tolerance come from
+
+
 # --- recipes/*.yaml ----------------------------------------------------------------------------------------------
 class FormulaItem(Model):
     """One formula value: a number with its unit and the range within which a person may change it."""
@@ -440,6 +473,7 @@ class Config(Model):
     loops: dict[Name, Loop]
     interlocks: dict[Name, Interlock]           # expanded: "R-101.agitator_not_proven"
     alarms: dict[Name, Alarm]                   # expanded likewise
+    checks: dict[Name, Check] = {}              # expanded likewise
     recipes: dict[Name, Recipe]
     lots: dict[Name, Lot]
     simulation: Simulation

@@ -142,5 +142,12 @@ BATCH_FIGURES: dict[str, str] = {
     "metal": "1",                       # metallic feed was charged and the tank has not been emptied since
     "acid_dosed": "L",                  # by the meter's own counter since the batch began; a restart does not lose it
     "acid_target": "L",                 # acid volume of the running recipe; 0 without one
+    "icp_tree": "g/L",                  # rare earths in this tank by the last good analysis; unknown before there is one
+    "icp_tree_u": "g/L",                # its standard uncertainty
+    "icp_density": "kg/m3",             # what liquor_density showed when that sample was drawn
+    "icp_age": "min",                   # since that sample was drawn
+    "icp_slope": "1",                   # g/L of rare earths per kg/m3, by the latest analyses
+    "icp_slope_u": "1",                 # its standard uncertainty
 }
 LOOP_FIGURES = ("sp", "ramped", "out")
+CHECK_FIGURES = ("overdue", "due_soon")         # how many checks of a unit are due, or will be soon

@@ -26,6 +26,7 @@ PAGES: tuple[tuple[str, str, tuple[type[BaseModel], ...]], ...] = (
     ("loops.yaml", "loops:", (models.Loop, models.Limiter)),
     ("matrix.yaml", "interlocks:", (models.Interlock,)),
     ("alarms.yaml", "alarms:", (models.Alarm,)),
+    ("checks.yaml", "checks:", (models.Check,)),
     ("instruments/NAME.yaml", "instrument: NAME", (
         instrument.Instrument, instrument.RegisterPoint, instrument.Status, instrument.Limits, instrument.Whole, instrument.Watchdog,
         instrument.Identity, instrument.NodePoint)),
@@ -61,6 +62,9 @@ TT-10{n}1A:
 **Names in conditions** are roles of the row's unit (`level`), roles of units it `uses` (`feeder.running`), tags
 (`TT-1011A`), derived tags, figures of the unit and of the site. A figure's unit is the end of its name: `rise_trip_k_min`
 is in K/min, `lel_alarm_pct_lel` in %LEL. A literal carries its unit: `95 degC`.
+
+**Functions**: `good(TAG)`, `bad(TAG)`, `usable(TAG)` (also Uncertain), `u(TAG)` (its standard uncertainty; unknown where none is
+known), `abs`, `min`, `max`, `exp` of a plain number, `any`, `all`.
 """
 
 

@@ -93,6 +93,10 @@ def expression(scope: Scope, path: tuple[str, ...], text: str) -> Iterator[Fault
         yield draft.unknown(path, name, scope.known(), "name")
     if strangers:
         return
+    figures = sorted(name for name in found.doubted if scope.tag(name) is None)
+    if figures:
+        yield draft.fault(path, f"u takes a tag, not a figure: {figures[0]}")
+        return
     try:
         found.check(scope.measure)
     except ConditionError as error:

@@ -64,6 +64,7 @@ class BatchCreated(_Entry, tag="batch_created", frozen=True):
     control_recipe: dict[str, Any]
     lot: dict[str, Any]
     who: str
+    checks: dict[str, Any] = {}                 # calibrations and proof tests as they stood, by name
 
 
 class BatchState(_Entry, tag="batch_state", frozen=True):
@@ -289,6 +290,35 @@ class Balance(_Entry, tag="balance", frozen=True):
     inputs: dict[str, Any] = {}
 
 
+class Checked(_Entry, tag="checked", frozen=True):
+    """A calibration or proof test: what was applied and shown, and what the plant process computed from it.
+
+    ``faults`` empty: it passed; ``found_faults``: what was wrong before anything was adjusted. ``number`` counts the records of a
+    check; ``corrects``: the number of the record that this one replaces, in whose ``place`` it then stands.
+    """
+
+    check: str
+    what: str                                   # ph | gas_bump | scale | icp | proof_test
+    of: str                                     # tag, device or interlock
+    unit: str
+    number: int
+    place: int
+    who: str
+    at_utc: int                                 # when it was done
+    due_utc: int
+    reference: dict[str, float]                 # what was applied
+    as_found: dict[str, float]                  # what was shown
+    found: dict[str, float]                     # figures of that
+    as_left: dict[str, float] = {}              # what was shown after adjustment, if there was one
+    left: dict[str, float] = {}
+    found_faults: list[str] = []
+    faults: list[str] = []
+    certificate: str = ""                       # of buffers, gas, weight, control sample
+    method: str = ""
+    why: str = ""
+    corrects: int = 0
+
+
 class Note(_Entry, tag="note", frozen=True):
     """Something worth keeping: a deviation, a skipped scan, a clock step."""
 
@@ -301,8 +331,7 @@ class Note(_Entry, tag="note", frozen=True):
 Entry = (
     ServiceStarted | ServiceStopped | CommandReceived | BatchCreated | BatchState | StepState | LoopMode | LoopTuning | LoopTuned
     | OutputChanged | WriteFailed | InterlockChanged | ForceChanged | AlarmChanged | AlarmFlood | DeviceChanged | Prompted | Charged
-    | SampleRequested | IcpResult
-    | Balance | Note
+    | SampleRequested | IcpResult | Balance | Checked | Note
 )
 
 

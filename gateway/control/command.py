@@ -19,6 +19,7 @@ _EVENTS = {
     "loop": ("set", "tune", "retune"),
     "output": ("set",),
     "force": ("set", "end"),
+    "check": ("record",),
 }
 VERBS = frozenset(f"{area}.{event}" for area, events in _EVENTS.items() for event in events)
 

@@ -20,7 +20,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedInput, UnexpectedToken
@@ -61,9 +61,11 @@ NAME.2: /(?!and\b|or\b|not\b)[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9]+)*(\.[A-Za-z_][
 %ignore /\s+/
 """
 
-_FUNCTIONS = {"good": 1, "bad": 1, "usable": 1, "abs": 1, "min": 2, "max": 2, "any": 2, "all": 2, "vote": 3}
+_FUNCTIONS = {"good": 1, "bad": 1, "usable": 1, "u": 1, "abs": 1, "exp": 1, "min": 2, "max": 2, "any": 2, "all": 2, "vote": 3}
+_OF_A_TAG = ("good", "bad", "usable", "u")
 FOLDS = ("any", "all", "vote")                  # functions of conditions; the others are of numbers or of one tag
 _TAKES = {1: "one argument", 2: "two or more arguments", 3: "how many must be true, then two or more conditions"}
+_MAYBE_NAN = re.compile(r"_div\(|_exp\(|U\(")   # what may come to no number although its operands are good
 _MASK = 0xC0000000
 _BAD = 0x80000000
 _ATOM = re.compile(r"\(None if \([^()]*\) & \d+ else [^()]*\)")       # one guarded comparison, as ``guard`` writes it
@@ -84,6 +86,13 @@ def _parser() -> Lark:
     return Lark(_GRAMMAR, parser="lalr", lexer="contextual", maybe_placeholders=False, propagate_positions=True)
 
 
+class Emitter(Protocol):
+    """Writes parts of a checked expression as Python source over the columns."""
+
+    def number(self, node: Any) -> str: ...
+    def gains(self, node: Any) -> list[float]: ...
+
+
 class Expression:
     """A parsed expression: ``text``, its ``names`` and what can be made of it."""
 
@@ -98,6 +107,14 @@ class Expression:
             return frozenset()
         calls = [node for node in self.tree.iter_subtrees() if node.data == "call" and str(node.children[0]) in functions]
         return frozenset(name for call in calls for name in _names(call))
+
+    @property
+    def doubted(self) -> set[str]:
+        """Names whose uncertainty is asked for: each must be a tag."""
+        if isinstance(self.tree, Token):
+            return set()
+        calls = (node for node in self.tree.iter_subtrees() if node.data == "call" and str(node.children[0]) == "u")
+        return {name for node in calls for name in _names(node)}
 
     def check(self, unit_of: Callable[[str], str | None]) -> str:
         """The unit of the result, or "bool". Raises ConditionError on an unknown name or a unit mismatch."""
@@ -121,6 +138,12 @@ class Expression:
             checker.number(self.tree, "a value")
         emit = _Emit(resolve, checker)
         return emit.truth(self.tree) if truth else emit.value_or_unknown(self.tree)
+
+    def emitter(self, resolve: Resolve, quantity_of: QuantityOf) -> Emitter:
+        """What writes the numbers of this expression as Python source, for who needs more of it than its value."""
+        checker = _Check(quantity_of)
+        checker.number(self.tree, "a value")
+        return _Emit(resolve, checker)
 
 
 def _by_symbol(unit_of: Callable[[str], str | None]) -> QuantityOf:
@@ -147,14 +170,23 @@ def parse(text: str) -> Expression:
     return Expression(text, tree)
 
 
-def compile_set(sources: Sequence[str]) -> Callable[[list[float], list[int]], list[Any]]:
-    """One function that evaluates all sources over the image's value and quality columns, in order."""
+def compile_set(sources: Sequence[str]) -> Callable[..., list[Any]]:
+    """One function that evaluates all sources over the image's value and quality columns, in order.
+
+    Its third argument gives the standard uncertainty of a tag (nan where none is known, as without it).
+    """
     shared, body = _shared(",\n ".join(sources))
-    code = f"def evaluate(V, Q):\n{shared} return [\n {body}\n ]"
-    scope: dict[str, Any] = {"_div": _div, "_compare": _compare, "_number": _number, "_min": _min, "_max": _max, "_abs": abs}
+    code = f"def evaluate(V, Q, U=_unstated):\n{shared} return [\n {body}\n ]"
+    scope = calls()
     exec(compile(code, "<conditions>", "exec"), scope)
-    function: Callable[[list[float], list[int]], list[Any]] = scope["evaluate"]
+    function: Callable[..., list[Any]] = scope["evaluate"]
     return function
+
+
+def calls() -> dict[str, Any]:
+    """What compiled expressions call."""
+    return {"_div": _div, "_compare": _compare, "_number": _number, "_min": _min, "_max": _max, "_abs": abs, "_exp": _exp,
+            "_unstated": _unstated}  # fmt: skip
 
 
 def _shared(body: str) -> tuple[str, str]:
@@ -194,7 +226,7 @@ def _check_calls(tree: Tree[Token] | Token) -> None:
             raise ConditionError(f"{name} takes {_TAKES[_FUNCTIONS[name]]}", node.meta.column)
         if name == "vote":
             _check_vote(arguments, node)
-        if name in ("good", "bad", "usable") and getattr(arguments[0], "data", "") != "name":
+        if name in _OF_A_TAG and getattr(arguments[0], "data", "") != "name":
             raise ConditionError(f"{name} takes one tag", node.meta.column)
 
 
@@ -300,7 +332,12 @@ class _Check:
             self.fit(first, kind, node, name)
             if {kind.kind, first.kind} == {"point", ""} and not kind.any_unit:
                 raise ConditionError(f"{name}: {first.symbol} does not go with {kind.symbol}", _column(node))
-        return None if name in ("good", "bad") else first
+        if name == "exp":
+            self.fit(first, DIMENSIONLESS, node, name)
+            if abs(first.into(DIMENSIONLESS)[0] - 1.0) > 1e-9:
+                raise ConditionError(f"exp takes a plain number, not {first.symbol}", _column(node))
+            return DIMENSIONLESS
+        return None if name in ("good", "bad") else first.difference() if name == "u" else first
 
 
 def _first(kinds: Sequence[Quantity]) -> Quantity:
@@ -334,7 +371,7 @@ class _Emit:
         a, b = self.number(left), self.converted(right, other, kind)
         if kind.any_unit:
             a, b = self.converted(left, kind, other), self.number(right)
-        if "_div(" in a + b:
+        if _MAYBE_NAN.search(a + b):
             return self.guard(node, f"_compare({a}, {str(operator)!r}, {b})")
         return self.guard(node, f"{a} {operator} {b}")
 
@@ -389,7 +426,7 @@ class _Emit:
 
     def value_or_unknown(self, node: Any) -> str:
         number = self.number(node)
-        return self.guard(node, f"_number({number})" if "_div(" in number else number)
+        return self.guard(node, f"_number({number})" if _MAYBE_NAN.search(number) else number)
 
     def number(self, node: Any) -> str:
         return getattr(self, "number_" + node.data)(node)
@@ -423,9 +460,20 @@ class _Emit:
         name, arguments = str(node.children[0]), node.children[1:]
         if name == "usable":
             return self.number(arguments[0])
+        if name == "u":
+            index = self.resolve(str(arguments[0].children[0]))
+            if isinstance(index, float):
+                raise ConditionError("u takes a tag, not a figure", _column(node))
+            return f"U({index})"
         first = _first([self.units[id(argument)] for argument in arguments])
         parts = [self.converted(argument, self.units[id(argument)], first) for argument in arguments]
         return f"_{name}({', '.join(parts)})"
+
+    def gains(self, node: Any) -> list[float]:
+        """By what each term of a sum or argument of a call is multiplied, to stand in the unit of the first."""
+        children = node.children[::2] if node.data == "add" else node.children[1:]
+        kinds = [self.units[id(child)] for child in children]
+        return [kind.into(_first(kinds))[0] for kind in kinds]
 
     def converted(self, node: Any, have: Quantity, want: Quantity) -> str:
         gain, offset = have.into(want)
@@ -440,6 +488,14 @@ class _Emit:
 # --- what the compiled code calls --------------------------------------------------------------------------------
 def _div(a: float, b: float) -> float:
     return a / b if b else math.nan
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 700.0 else math.nan
+
+
+def _unstated(tag: int) -> float:
+    return math.nan
 
 
 def _min(*numbers: float) -> float:

@@ -97,6 +97,8 @@ class Commands:
             return self._force_command(command, event, now)
         if area == "loop":
             return self._loop_command(command) if event == "set" else self.tunings.decide(command, event)
+        if area == "check":
+            return _listed(self.parts.checks.record(command, now))
         return self._output_command(command)
 
     def _loop_command(self, command: Command) -> list[Entry] | str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from devices.quality import BAD, BAD_OUT_OF_RANGE, GOOD
+from gateway.control.carried import Carried, Doubt, Spread
 from gateway.control.image import SECOND, Image, Now
 
 
@@ -27,22 +28,25 @@ class DerivedRow(msgspec.Struct, frozen=True, kw_only=True):
     low: float | None = None
     high: float | None = None
     reset: str = ""                             # unit whose batches begin the total anew
+    doubt: Doubt | None = None                  # how its uncertainty follows from its inputs
 
 
 class Derived:
     """One derived value and its memory."""
 
-    __slots__ = ("row", "points", "total", "last", "since", "last_value", "sums", "due_at")
+    __slots__ = ("row", "points", "total", "last", "since", "last_value", "sums", "spread", "due_at", "carried")
 
     def __init__(self, row: DerivedRow) -> None:
         self.row = row
         self.points: deque[tuple[float, float]] = deque()       # (seconds since ``since``, value)
         self.sums = [0.0, 0.0, 0.0, 0.0]                        # t, y, tt, ty
+        self.spread = Spread()
         self.total = 0.0
         self.last: int | None = None
         self.due_at = 0                                         # on the grid of the scan, whatever the tick's own lateness
         self.since = 0
         self.last_value: float | None = None
+        self.carried = None if row.doubt is None else Carried(row.doubt)
 
     def update(self, image: Image, now: Now) -> None:
         """Compute the value of this scan and put it into the image."""
@@ -65,6 +69,9 @@ class Derived:
         elif (row.low is not None and value < row.low) or (row.high is not None and value > row.high):
             quality = BAD_OUT_OF_RANGE
         image.put(row.tag, value, quality, asked=oldest, seen=now.mono, source=now.utc)
+        if self.carried is not None:
+            image.doubts.parts[row.tag] = self.carried.update(
+                image, value, quality == GOOD, self.spread, self._over(), now)
 
     def _value(self, image: Image, now: Now, good: bool) -> float | None:
         row = self.row
@@ -101,7 +108,9 @@ class Derived:
         t, points, window_s = (now.mono - self.since) / SECOND, self.points, self.row.window_ns / SECOND
         points.append((t, sample))
         self._sum(t, sample, 1.0)
+        self.spread.put(sample)
         while t - points[0][0] > window_s:
+            self.spread.drop(points[0][1])
             self._sum(*points.popleft(), -1.0)
         if t > 3600.0:
             self._rebase()
@@ -121,11 +130,20 @@ class Derived:
         self.sums = [0.0, 0.0, 0.0, 0.0]
         for t, y in self.points:
             self._sum(t, y, 1.0)
+        self.spread.again(y for _, y in self.points)
+
+    def _over(self) -> float:
+        """Sum of squares of the times in the window about their mean, s2."""
+        n, (t, _, tt, _) = len(self.points), self.sums
+        return tt - t * t / n if n else 0.0
 
     def restart(self) -> None:
         """Begin a total at 0."""
         self.total = 0.0
+        if self.carried is not None:
+            self.carried.restart()
 
     def _forget(self) -> None:
         self.points.clear()
+        self.spread.again(())
         self.last_value = None

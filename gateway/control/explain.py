@@ -31,7 +31,7 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
             "cause": item.row.cause,
             "consequence": item.row.consequence,
             "action": item.row.action,
-            "says": parts.comms.says(parts.alarms.items.index(item)),
+            "says": parts.comms.says(parts.alarms.items.index(item)) or parts.checks.says(name, now.utc),
         }
     protection = protection_of(parts, name, now)
     if protection is not None:
@@ -42,6 +42,11 @@ def explain(scan: Scan, name: str, now: Now) -> dict[str, Any]:
         **seen(parts, i),
         "age_s": round((now.mono - parts.image.seen[i]) / SECOND, 3) if parts.image.seen[i] else None,
     }
+    doubts = parts.image.doubts
+    u = doubts.u(i)
+    if u > 0.0:                                 # not for what is exact, or not known
+        reading |= {"u": u, "u_from": {source: round(share, 3) for source, share in doubts.budget(i, parts.image.names).items()}}
+    reading |= parts.checks.last_of(name, now.utc)
     if i in parts.outputs.by_tag:
         return reading | _output(scan, name, i, now) | why_blocked(parts, i, now)
     return reading | forced(parts, i, now)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from devices.quality import BAD_NO_COMMUNICATION, BAD_WAITING_FOR_INITIAL_DATA, GOOD
+from gateway.control.uncertainty import Doubts
 
 __all__ = ["GOOD", "BAD_NO_COMMUNICATION", "Image", "Now", "Reading", "SECOND"]
 
@@ -43,7 +44,7 @@ class Image:
     reading arrives. Time does not run backwards: a reading is never seen before the last ``age``.
     """
 
-    __slots__ = ("_old_at", "_shortest", "asked", "index", "max_age", "names", "quality", "seen", "source", "value")
+    __slots__ = ("_old_at", "_shortest", "asked", "doubts", "index", "max_age", "names", "quality", "seen", "source", "value")
 
     def __init__(self, names: Sequence[str], max_age_ns: Sequence[int]) -> None:
         n = len(names)
@@ -55,6 +56,7 @@ class Image:
         self.source: list[int] = [0] * n
         self.seen: list[int] = [0] * n
         self.asked: list[int] = [0] * n
+        self.doubts = Doubts(self.value)    # how well the values are known
         self._shortest = min(self.max_age, default=0)
         self._old_at = 0                    # no tag can be too old before
 

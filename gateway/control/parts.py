@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.control.alarm import Alarms
 from gateway.control.chain import BatchCreated, Entry, SampleRequested
+from gateway.control.checks import Checks
 from gateway.control.command import Command
 from gateway.control.comms import Comms
 from gateway.control.demand import Outputs
@@ -70,6 +71,7 @@ class Parts(msgspec.Struct, kw_only=True):
     start_sample: Callable[[SampleRequested, Now], None]
     documents: Callable[[], list[Any]]
     startup_ns: int
+    checks: Checks = msgspec.field(default_factory=Checks)
     alarm_period_ns: int = SECOND
     read_only: bool = False
     forces: Forces = msgspec.field(default_factory=Forces)

@@ -18,6 +18,7 @@ from gateway.control.chain import (
     AlarmChanged,
     AlarmFlood,
     BatchCreated,
+    Checked,
     CommandReceived,
     DeviceChanged,
     Entry,
@@ -87,6 +88,7 @@ class Scan:
         parts.outputs.show(image)
         self._force(now, entries)
         answers = [self.commands.carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
+        parts.checks.look(now.utc)
         self._figures(now)
         for derived in parts.derived:
             derived.update(image, now)
@@ -144,7 +146,10 @@ class Scan:
         elif isinstance(entry, OutputChanged):
             if entry.tag in parts.outputs.by_name:
                 parts.outputs.by_name[entry.tag].apply(entry, now.utc)
+        elif isinstance(entry, Checked):
+            parts.checks.apply(entry)
         elif isinstance(entry, InterlockChanged):
+            parts.checks.saw(entry, now.utc)
             if (entry.who or not live) and entry.interlock in parts.interlocks.by_name:
                 parts.interlocks.apply(entry, now.utc, asked)       # what happened by itself has acted at once
         elif isinstance(entry, ForceChanged):

@@ -11,9 +11,11 @@ from gateway.batch.recipe import RecipeRefused, Signature, instantiate, recipe_h
 from gateway.config.models import Config
 from gateway.config.phases import PHASES
 from gateway.control.chain import BatchCreated
+from gateway.control.checks import Checks
 from gateway.control.command import Command
 from gateway.control.image import Now
 from gateway.control.machine import ENDED
+from gateway.plant.checking import leans_on
 
 _BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -21,8 +23,8 @@ _BATCH_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class Creation:
     """Makes a batch from a start command: recipe, lot, unit, formula; a sentence when it cannot be."""
 
-    def __init__(self, config: Config, units: Mapping[str, Engine]) -> None:
-        self.config, self.units = config, units
+    def __init__(self, config: Config, units: Mapping[str, Engine], checks: Checks) -> None:
+        self.config, self.units, self.checks = config, units, checks
         self.signatures = {
             name: {key: Signature(p.unit, p.low, p.high, p.default) for key, p in phase.parameters.items()}
             for name, phase in PHASES.items()
@@ -35,6 +37,7 @@ class Creation:
             missing = f"recipe {a['recipe']!r}" if recipe is None else f"lot {a['lot']!r}" if lot is None else f"unit {unit!r}"
             return f"no {missing}"
         refused = self._refuse(command.target, recipe, lot, unit)
+        refused = refused or self.checks.forbids(leans_on(self.config, unit, recipe.recipe), lot.feed_state, now.utc)
         if refused:
             return refused
         figures = {"number": float(self.config.units[unit].number), **self.config.units[unit].parameters}
@@ -51,6 +54,7 @@ class Creation:
             control_recipe=control,
             lot=plain_lot,
             who=command.who,
+            checks=self.checks.stood(leans_on(self.config, unit, recipe.recipe), lot.feed_state, now.utc),
         )
 
     def _refuse(self, batch: str, recipe: Any, lot: Any, unit: str) -> str | None:

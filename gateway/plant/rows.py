@@ -13,6 +13,7 @@ from gateway.config.models import Loop as LoopModel
 from gateway.control.alarm import AlarmRow
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.blame import part_of
+from gateway.control.carried import Doubt
 from gateway.control.comms import Told
 from gateway.control.conditions import Expression, compile_set, parse
 from gateway.control.conversation import Conversation
@@ -25,6 +26,8 @@ from gateway.control.image import SECOND
 from gateway.control.interlock import Row
 from gateway.control.linear import Straight, Zone, curve, strong_acid
 from gateway.control.loop import Forward, LimitRow, LoopRow
+from gateway.control.partials import partials
+from gateway.control.uncertainty import EXACT, Doubts, Stated, figure_source
 from gateway.plant.names import Names
 from gateway.plant.reach import Reach
 
@@ -36,8 +39,8 @@ _BAD = re.compile(r"bad\(\s*([^\s()]+)\s*\)")
 class Rows:
     """The rows of one plant. ``index``: tag -> place in the image; ``of_tag``: place -> the conversation that carries it."""
 
-    def __init__(self, config: Config, index: Mapping[str, int], of_tag: Mapping[int, Talk]) -> None:
-        self.config, self.index, self.of_tag = config, index, of_tag
+    def __init__(self, config: Config, index: Mapping[str, int], of_tag: Mapping[int, Talk], doubts: Doubts) -> None:
+        self.config, self.index, self.of_tag, self.doubts = config, index, of_tag, doubts
         self.names = Names(config)
         self.reach = Reach(config, index)
         scan = config.site.scan
@@ -188,7 +191,7 @@ class Rows:
 
     def conditions(self) -> Callable[[list[float], list[int]], list[Any]]:
         """Causes of the interlocks, in order."""
-        return compile_set([self._source(row.cause, row.unit) for row in self.config.interlocks.values()])
+        return self._compiled([self._source(row.cause, row.unit) for row in self.config.interlocks.values()])
 
     def alarm_conditions(self) -> Callable[[list[float], list[int]], list[Any]]:
         """Of the alarms, in order: conditions, suppressions, then what keeps those standing that have a condition of their own for it."""
@@ -196,7 +199,11 @@ class Rows:
         sources = [self._source(row.when, row.unit) if row.of is None else "None" for row in rows]
         sources += [self._source(row.suppressed_when, row.unit) if row.suppressed_when else "False" for row in rows]
         sources += [self._sourced(stays, row.unit) for row in rows if (stays := staying(row.when, row.deadband, row.clear_when))]
-        return compile_set(sources)
+        return self._compiled(sources)
+
+    def _compiled(self, sources: list[str]) -> Callable[[list[float], list[int]], list[Any]]:
+        evaluate = compile_set(sources)
+        return lambda v, q: evaluate(v, q, self.doubts.u)
 
     def told(self) -> Told:
         """What communication says to the alarms: the rows that are about it, and those that only say that a value is Bad."""
@@ -244,8 +251,7 @@ class Rows:
         expression = parse(row.of)
         of = tuple(self.index[n] for n in sorted(expression.names) if n in self.index)
         if row.kind == "expression":
-            evaluate = compile_set([self._source(row.of, None, truth=False)])
-            number = lambda v, q: evaluate(v, q)[0]  # noqa: E731
+            number = self._number(row.of)
         low, high = row.range or (None, None)
         per_s = 1.0
         if row.kind == "total":
@@ -257,12 +263,51 @@ class Rows:
             of=of,
             number=number,
             window_ns=ns(row.window_s),
-            period_ns=self.period_ns["fast"],
+            period_ns=self.period_ns[row.scan],
             per_s=per_s,
             low=low,
             high=high,
             reset=row.reset or "",
+            doubt=self._doubt(name, row, of, per_s),
         )
+
+    def _number(self, text: str) -> Callable[[list[float], list[int]], float | None]:
+        evaluate = compile_set([self._source(text, None, truth=False)])
+        return lambda v, q: evaluate(v, q, self.doubts.u)[0]
+
+    # --- uncertainty --------------------------------------------------------------------------------------------
+    def state_doubts(self) -> None:
+        """What the configuration says of every input; what people set, or the plant process itself knows, is exact."""
+        self.doubts.figures += self.config.site.uncertainty
+        for name, tag in self.config.tags.items():
+            if tag.u is not None or tag.u_rel is not None:
+                by = self.index[tag.u] if isinstance(tag.u, str) else None
+                u = 0.0 if tag.u is None or isinstance(tag.u, str) else tag.u
+                self.doubts.state(self.index[name], Stated(u, tag.u_rel or 0.0, by))
+            elif tag.output is not None or tag.internal is not None or tag.states:
+                self.doubts.state(self.index[name], EXACT)
+
+    def _doubt(self, name: str, row: DerivedModel, of: tuple[int, ...], per_s: float) -> Doubt:
+        known = self.doubts.figures
+        slopes, figures = None, []
+        if row.kind == "expression":
+            expression = parse(row.of)
+            figures = [figure for figure in sorted(expression.names) if figure in known]
+            slopes = partials(
+                expression,
+                [*(n for n in sorted(expression.names) if n in self.index), *figures],
+                lambda word: self._value(word, None),
+                lambda word: None if (unit := self.names.unit_of(word, None)) is None else quantity(unit),
+            )
+        own = None if row.u is None else self._number(row.u) if isinstance(row.u, str) else _constant(row.u)
+        sources = tuple((figure_source(known.index(figure)), self.config.site.uncertainty[figure]) for figure in figures)
+        self.doubts.parts[self.index[name]] = None      # until it was computed
+        return Doubt(kind=row.kind, tag=self.index[name], of=of, slopes=slopes, figures=sources, u=own, u_rel=row.u_rel or 0.0,
+                     per_s=per_s, period_ns=self.period_ns[row.scan])  # fmt: skip
+
+
+def _constant(u: float) -> Callable[[list[float], list[int]], float | None]:
+    return lambda v, q: u
 
 
 def _straight(loop: LoopModel) -> Straight | None:

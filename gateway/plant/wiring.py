@@ -22,6 +22,7 @@ from gateway.config.states import BATCH_CLASS, split
 from gateway.control.alarm import Alarms
 from gateway.control.analyzer import OpcUaConversation
 from gateway.control.chain import SampleRequested
+from gateway.control.checks import Checks
 from gateway.control.comms import Comms
 from gateway.control.conversation import Binding, Conversation
 from gateway.control.demand import Output, Outputs
@@ -32,6 +33,7 @@ from gateway.control.interlock import Interlocks
 from gateway.control.loop import Loop
 from gateway.control.parts import Parts
 from gateway.control.scan import Scan
+from gateway.plant.checking import checks_of
 from gateway.plant.creation import Creation
 from gateway.plant.rows import Rows, Talk, ns
 
@@ -66,7 +68,8 @@ class _Builder:
         self.index = self.image.index
         self.talks: dict[str, Talk] = {}
         self.of_tag: dict[int, Talk] = {}
-        self.rows = Rows(config, self.index, self.of_tag)
+        self.rows = Rows(config, self.index, self.of_tag, self.image.doubts)
+        self.rows.state_doubts()
 
     def build(self) -> Plant:
         config = self.config
@@ -84,6 +87,7 @@ class _Builder:
         }
         for engine in units.values():
             engine.neighbours = [other for other in units.values() if other is not engine]
+        checks = checks_of(config)
         analyzer = next((t for t in self.talks.values() if isinstance(t, OpcUaConversation)), None)
         parts = Parts(
             image=self.image,
@@ -98,10 +102,11 @@ class _Builder:
             units=units,
             talks=list(self.talks.values()),
             trip_tags=self.rows.trip_tags(),
-            figures=self._figures(units, loops, interlocks, forces),
+            figures=self._figures(units, loops, interlocks, forces, checks),
             forces=forces,
             comms=Comms(links, self._commanded(outputs), self.rows.told()),
-            create=Creation(config, units),
+            create=Creation(config, units, checks),
+            checks=checks,
             start_sample=_sampler(analyzer),
             documents=lambda: _drain(analyzer),
             startup_ns=ns(config.site.startup_timeout_s),
@@ -158,12 +163,12 @@ class _Builder:
         self.of_tag[tag].write(tag, value, now, expires)
 
     def _figures(
-        self, units: Mapping[str, Engine], loops: Mapping[str, Loop], interlocks: Interlocks, forces: Forces
+        self, units: Mapping[str, Engine], loops: Mapping[str, Loop], interlocks: Interlocks, forces: Forces, checks: Checks
     ) -> list[tuple[int, Callable[[], float | None]]]:
         found: list[tuple[int, Callable[[], float | None]]] = []
         for name, tag in self.config.tags.items():
             if tag.internal:
-                found.append((self.index[name], _internal(tag.internal, units, loops, interlocks, forces, self.config)))
+                found.append((self.index[name], _internal(tag.internal, units, loops, interlocks, forces, checks, self.config)))
         return found
 
     # --- units --------------------------------------------------------------------------------------------------
@@ -197,10 +202,11 @@ def deadbands(plant: Plant) -> dict[str, float]:
 
 
 def _internal(
-    what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop], interlocks: Interlocks, forces: Forces, config: Config
+    what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop], interlocks: Interlocks, forces: Forces, checks: Checks,
+    config: Config,
 ) -> Callable[[], float | None]:
-    """What an internal tag shows: ``loop.TIC-1011.ramped``, ``batch.R-101.metal``, ``batch.F-201.phase.FILTER``, ``bypasses.R-101`` or
-    ``forces.R-101``.
+    """What an internal tag shows: ``loop.TIC-1011.ramped``, ``batch.R-101.metal``, ``batch.F-201.phase.FILTER``, ``bypasses.R-101``,
+    ``forces.R-101`` or ``checks.R-101.overdue``.
     """
     kind, _, rest = what.partition(".")
     if kind in ("bypasses", "forces"):
@@ -210,6 +216,8 @@ def _internal(
     if kind == "loop":
         loop = loops[name]
         return lambda: getattr(loop, figure)
+    if kind == "checks":
+        return checks.count(name, figure)
     if name not in units:                       # shared equipment: the phase of whoever runs it there
         phase = PHASES[figure.partition(".")[2]]
         users = [engine for unit, engine in units.items() if name in {config.units[unit].uses.get(short) for short in phase.uses}]

@@ -42,6 +42,7 @@ def page(record: BatchRecord, query: Query | None = None, roles: Mapping[str, st
         sections.setpoints(record),
         sections.commands(record),
         sections.outputs(record),
+        sections.checks(record),
         sections.lot(record),
         sections.recipe(record),
         sections.proof(record),

@@ -102,6 +102,7 @@ class BatchRecord(msgspec.Struct, kw_only=True):
     deviations: list[Deviation] = []
     balance: dict[str, dict[str, float]] = {}
     balance_inputs: dict[str, Any] = {}
+    checks: dict[str, Any] = {}                 # calibrations and proof tests as they stood when it was created
 
     @property
     def until_utc(self) -> int:

@@ -26,6 +26,7 @@ from gateway.control.chain import (
     BatchCreated,
     BatchState,
     Charged,
+    Checked,
     CommandReceived,
     DeviceChanged,
     Entry,
@@ -127,7 +128,7 @@ class _Fold:
             batch=entry.batch, unit=entry.unit, state="IDLE", recipe=entry.recipe, recipe_hash=entry.recipe_hash,
             control_recipe=entry.control_recipe, lot=entry.lot, created_by=entry.who, created_utc=stored.utc, last_utc=stored.utc,
             first_seq=stored.seq, last_seq=stored.seq, version=service.version, config_digest=service.config_digest,
-            software=service.software, clock=service.clock)
+            software=service.software, clock=service.clock, checks=entry.checks)
 
     def _concerns(self, entry: Entry) -> bool:
         """Whether an entry is about this batch."""
@@ -150,6 +151,8 @@ class _Fold:
                 return self.belongs(entry.tag)
             case DeviceChanged():
                 return self.belongs(entry.device)
+            case Checked():
+                return entry.unit == record.unit or self.belongs(entry.unit)
             case CommandReceived():
                 return entry.target in (self.batch, record.unit) or self.belongs(entry.target)
             case _:
@@ -261,6 +264,8 @@ def _deviation(entry: Entry) -> tuple[str, str, str] | None:
             was, now = (f"gain {k:g}, ti_s {ti}, td_s {td:g}" for k, ti, td in (
                 (entry.gain_was, entry.ti_was_s, entry.td_was_s), (entry.gain, entry.ti_s, entry.td_s)))
             return "tuning", f"{entry.loop}: {was} became {now}: {entry.why}", entry.who
+        case Checked() if entry.found_faults or entry.faults:
+            return "check", f"{entry.check} of {entry.of} was found wrong: {'; '.join(entry.found_faults or entry.faults)}", entry.who
         case Note():
             return "note", entry.text, entry.who
         case _:

@@ -58,7 +58,7 @@ def balance(record: BatchRecord) -> str:
         rows.append(row)
     note = "± 2u (k = 2, about 95 %); in = liquor + cake + samples + losses + heel; accepted 95 to 105 %"
     sheet = table(heads, rows) if rows else '<div class="none">No balance has been computed for this batch.</div>'
-    return _section("Balance per element", note, sheet + _remarks(record.balance_inputs))
+    return _section("Balance per element", note, sheet + _remarks(record.balance_inputs) + _proven(record.checks))
 
 
 ROUTES = {
@@ -74,6 +74,16 @@ def _remarks(inputs: Mapping[str, Any]) -> str:
     flags = inputs.get("flags")
     if isinstance(flags, Mapping):
         lines += [f"{element}: {number(found)}" for element, found in flags.items()]
+    return "".join(f'<div class="none">{escape(line)}</div>' for line in lines)
+
+
+def _proven(checks: Mapping[str, Any]) -> str:
+    """What the checks found of the instruments whose uncertainty the balance states."""
+    lines: list[str] = []
+    for name, found in checks.items():
+        if found["what"] in ("scale", "icp") and "figures" in found:
+            wrong = {k: v for k, v in found["figures"].items() if not k.startswith("empty")}
+            lines.append(f"Checked {clock(found['done_utc'])}, {name}: {number(wrong)}. Nothing was corrected by it.")
     return "".join(f'<div class="none">{escape(line)}</div>' for line in lines)
 
 
@@ -212,6 +222,20 @@ def lot(record: BatchRecord) -> str:
     return _section("Lot", "as frozen when the batch was created", _pairs(facts)) + _sheet(
         "Assay", ["element", "#of the dry lot, % ± 2u", "method"], rows
     )
+
+
+def checks(record: BatchRecord) -> str:
+    """Which calibrations and proof tests the batch stood on."""
+    rows: list[Sequence[Cell]] = []
+    for name, found in record.checks.items():
+        mark = "" if found["state"] in ("valid", "due_soon") else "bad" if found["needed"] else "warn"
+        state = Raw(f'<span class="{mark}">{escape(str(found["state"]).replace("_", " "))}</span>')
+        done, due = clock(found.get("done_utc", 0)), clock(found.get("due_utc", 0))
+        needed = "needed" if found["needed"] else ""
+        shown = [str(found.get("number", "")), done, due, number(found.get("figures")), str(found.get("certificate", ""))]
+        rows.append([name, str(found["of"]), state, needed, *shown])
+    heads = ["check", "of", "state", "for the start", "#record", "done", "due", "figures", "certificate"]
+    return _sheet("Calibrations and proof tests at the start", heads, rows, "as they stood when the batch was created", "None configured.")
 
 
 def recipe(record: BatchRecord) -> str:

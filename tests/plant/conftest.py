@@ -16,6 +16,7 @@ from gateway.control.image import SECOND, Now
 from gateway.paths import belfast_config
 from gateway.records.store import MemoryJournal
 from gateway.runtime import recover
+from simulators.checking import commissioning, recorded
 from simulators.line import Line
 from simulators.people import Operator
 from simulators.rehearsal import START, Rehearsal
@@ -57,7 +58,8 @@ class Scene:
         self.engine: Engine = self.scan.parts.units[unit]
         world = self.rehearsal.line
         self.operator: Operator | None = Operator(
-            BATCH, recipe, LOT, unit, world.tip, world.begin_batch, FORMULA if formula is None else formula
+            BATCH, recipe, LOT, unit, world.tip, world.begin_batch, FORMULA if formula is None else formula,
+            recorded(commissioning(world)),
         )
         self.began = len(self.journal.rows)
 
@@ -144,6 +146,11 @@ class Scene:
         self.rehearsal.command(verb, target, who="operator", why=why, key=key, **arguments)
         self.step()
         return self.rehearsal.answers[-1].entry.reason
+
+    def calibrate(self) -> None:
+        """The people do every calibration and write it down."""
+        for action in recorded(commissioning(self.rehearsal.line)):
+            self.rehearsal.command(action.verb, action.target, who="operator", why=action.why, **action.arguments)
 
     def reset_all(self) -> None:
         """A person resets whatever is latched."""

@@ -42,6 +42,7 @@ def test_a_device_that_never_answers_trips_what_looks_at_it_and_the_rest_starts(
 def test_a_batch_cannot_start_its_work_before_the_plant_is_seen(scene: Scene):
     scene.operator = None
     scene.rehearsal.dead = {"LC-101"}
+    scene.calibrate()
     scene.run(2)
     scene.command("batch.start", "B-9", recipe="SHORT", lot="DNAL-2026-0147", unit="R-101")
     scene.run(10)

@@ -8,6 +8,7 @@ from gateway.config.checks import (
     alarms,
     derived,
     devices,
+    fitness,
     instruments,
     links,
     loops,
@@ -29,8 +30,8 @@ from gateway.config.faults import Fault
 
 Check = Callable[[Draft], Iterator[Fault]]
 ROOMS = (
-    site, instruments, links, devices, security, tags, outputs, derived, units, loops, matrix, votes, suspensions, alarms, recipes, sharing,
-    lots, simulation,
+    site, instruments, links, devices, security, tags, outputs, derived, units, loops, matrix, votes, suspensions, fitness, alarms, recipes,
+    sharing, lots, simulation,
 )  # fmt: skip
 CHECKS: tuple[Check, ...] = tuple(check for room in ROOMS for check in room.CHECKS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from devices.units import UNITS
@@ -45,10 +46,11 @@ def order(draft: Draft) -> Iterator[Fault]:
 
 
 def _names(model: Derived) -> set[str]:
-    try:
-        return set(parse(model.of).names)
-    except ConditionError:
-        return set()
+    names: set[str] = set()
+    for text in (model.of, model.u):
+        with contextlib.suppress(ConditionError):
+            names |= set(parse(text).names) if isinstance(text, str) else set()
+    return names
 
 
 def results(draft: Draft) -> Iterator[Fault]:
@@ -88,16 +90,36 @@ def _expression(draft: Draft, name: str, model: Derived) -> Iterator[Fault]:
 
 
 def _fits(draft: Draft, name: str, model: Derived, found: Expression, scope: Scope) -> Iterator[Fault]:
-    def measured(word: str) -> Quantity | None:
-        unit = scope.measure(word)
-        return quantity(unit) if unit else None
-
-    try:
-        wrong = misfit(found.measures(measured), model.unit)
-    except ConditionError as error:
-        wrong = error.message
+    wrong = _no_fit(found, scope, model.unit)
     if wrong:
         yield draft.fault(("derived", name, "unit"), f"{model.unit!r}: {wrong}")
 
 
-CHECKS = (sources, resets, order, results)
+def own_doubts(draft: Draft) -> Iterator[Fault]:
+    """The uncertainty of a model stands in the unit of the value, a temperature's in K."""
+    for name, model in draft.derived.items():
+        if not isinstance(model.u, str) or model.unit not in UNITS:
+            continue
+        path, scope = ("derived", name, "u"), Scope(draft)
+        for found in expression(scope, path, model.u):
+            if isinstance(found, Fault):
+                yield found
+            else:
+                wrong = _no_fit(found, scope, UNITS[model.unit].difference)
+                if wrong:
+                    yield draft.fault(path, f"{model.u!r}: {wrong}")
+
+
+def _no_fit(found: Expression, scope: Scope, unit: str) -> str | None:
+    """Why an expression does not stand in a unit; None when it does."""
+    def measured(word: str) -> Quantity | None:
+        symbol = scope.measure(word)
+        return quantity(symbol) if symbol else None
+
+    try:
+        return misfit(found.measures(measured), unit)
+    except ConditionError as error:
+        return error.message
+
+
+CHECKS = (sources, resets, order, results, own_doubts)

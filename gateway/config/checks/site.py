@@ -42,4 +42,11 @@ def figures(draft: Draft) -> Iterator[Fault]:
             yield draft.fault(("site", "parameters", name), f"{name!r} cannot be written in a condition: letters, digits and underscores")
 
 
-CHECKS = (scan_grid, startup, figures)
+def uncertain(draft: Draft) -> Iterator[Fault]:
+    """Only figures that exist are uncertain."""
+    for name in draft.site.uncertainty if draft.site is not None else ():
+        if draft.site is not None and name not in draft.site.parameters:
+            yield draft.unknown(("site", "uncertainty", name), name, draft.site.parameters, "site parameter")
+
+
+CHECKS = (scan_grid, startup, figures, uncertain)

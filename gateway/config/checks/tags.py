@@ -10,7 +10,7 @@ from devices.units import UNITS, factor
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Tag
-from gateway.config.phases import BATCH_FIGURES, LOOP_FIGURES
+from gateway.config.phases import BATCH_FIGURES, CHECK_FIGURES, LOOP_FIGURES
 from gateway.config.states import figures_of, split
 
 READABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9]+)*\Z")
@@ -70,14 +70,16 @@ def _internal(draft: Draft, name: str, tag: Tag) -> Iterator[Fault]:
             yield draft.unknown(path, rest, draft.declared["units"], "unit")
         return
     owner, figure = split(rest)
-    if kind not in ("loop", "batch"):
-        yield draft.fault(path, repr(tag.internal), ("loop.<loop>.sp", "batch.<unit>.<figure>", "bypasses.<unit>", "forces.<unit>"))
+    known = {"loop": ("loops", LOOP_FIGURES), "batch": ("units", tuple(BATCH_FIGURES)), "checks": ("units", CHECK_FIGURES)}
+    if kind not in known:
+        allowed = ("loop.<loop>.sp", "batch.<unit>.<figure>", "bypasses.<unit>", "forces.<unit>", "checks.<unit>.overdue")
+        yield draft.fault(path, repr(tag.internal), allowed)
         return
-    section, figures = ("loops", LOOP_FIGURES) if kind == "loop" else ("units", tuple(BATCH_FIGURES))
+    section, figures = known[kind]
     if not draft.exists(section, owner):
         yield draft.unknown(path, owner, draft.declared[section], section[:-1])
-    elif figure not in figures and figure not in figures_of(draft, owner):
-        yield draft.unknown(path, figure, figures, f"figure of a {kind}")
+    elif figure not in figures and not (kind == "batch" and figure in figures_of(draft, owner)):
+        yield draft.unknown(path, figure, figures, f"figure of {kind if kind == 'checks' else 'a ' + kind}")
 
 
 def units(draft: Draft) -> Iterator[Fault]:
@@ -214,4 +216,18 @@ def _collide(a: Point, b: Point) -> bool:
     return bool(a.mask & b.mask) if a.bit is not None and b.bit is not None else a.access is b.access is Access.READ_WRITE
 
 
-CHECKS = (names, bindings, units, units_fit_points, spans, ranges, ages, switches, points_once)
+def doubts(draft: Draft) -> Iterator[Fault]:
+    """The tag that shows the uncertainty of another exists and stands in its unit; an output has none."""
+    for name, tag in draft.tags.items():
+        if (tag.u is not None or tag.u_rel is not None) and tag.output is not None:
+            yield draft.fault(("tags", name, "u" if tag.u is not None else "u_rel"), "an output is what it is told: it has no uncertainty")
+        elif isinstance(tag.u, str):
+            shown = draft.unit_of(tag.u)
+            if tag.u not in draft.declared["tags"]:
+                yield draft.unknown(("tags", name, "u"), tag.u, draft.declared["tags"], "tag")
+            elif shown in UNITS and tag.unit in UNITS and shown != UNITS[tag.unit].difference:
+                says = f"{tag.u} is in {shown}; the uncertainty of {name} stands in {UNITS[tag.unit].difference}"
+                yield draft.fault(("tags", name, "u"), says)
+
+
+CHECKS = (doubts, names, bindings, units, units_fit_points, spans, ranges, ages, switches, points_once)

@@ -304,13 +304,13 @@ DERIVED = [
     Mistake("tags.yaml", "unit: K/min, kind: rate", "unit: degC, kind: rate", "per minute", "  TR-10{n}1"),
     Mistake(
         "tags.yaml",
-        "/ 100 %LEL * 0.04 * gas_volume_l_min",
-        "/ 100 * 0.04 * gas_volume_l_min",
+        "/ 100 %LEL * 0.04",
+        "/ 100 * 0.04",
         "derived.HY-1011.unit: 'L/min'",
         "  HY-10{n}1",
     ),
-    Mistake("tags.yaml", "/ 100 %LEL * 0.04 * gas_volume_l_min", "/ 100 %LEL * 0.04 * gas_flow_l_min", "unknown name 'gas_flow_l_min'"),
-    Mistake("tags.yaml", "/ 100 %LEL * 0.04 * gas_volume_l_min", "/ (100 %LEL * 0.04 * gas_volume_l_min", "cannot read condition"),
+    Mistake("tags.yaml", "(FIT-301 + tank_gas_m3_h)", "(FIT-301 + tank_gass_m3_h)", "unknown name 'tank_gass_m3_h'"),
+    Mistake("tags.yaml", "/ 100 %LEL * 0.04", "/ (100 %LEL * 0.04", "cannot read condition"),
 ]
 
 UNITS = [
@@ -692,7 +692,37 @@ SIMULATION = [
     ),
 ]
 
-EVERY = [*SITE, *DEVICES, *LINKS, *TAGS, *OUTPUTS, *DERIVED, *UNITS, *LOOPS, *MATRIX, *RECIPES, *LOTS, *SIMULATION]
+FITNESS = [
+    Mistake("checks.yaml", "    of: ph\n", "    of: pH\n", "checks.R-101.ph.of: unknown role or tag 'pH'; nearest: ph"),
+    Mistake("checks.yaml", "    of: ph\n", "    of: temperature\n", "TT-1011A is in degC; a ph check is of a tag in pH"),
+    Mistake("checks.yaml", "    of: ph\n", "    of: accumulation\n", "is computed: check the instruments it is made from"),
+    Mistake("checks.yaml", "    of: AE-501", "    of: AE-510", "unknown device 'AE-510'; nearest: AE-501"),
+    Mistake("checks.yaml", "    of: hydrogen_high", "    of: hydrogen_hihg", "unknown row of the matrix 'hydrogen_hihg'"),
+    Mistake("checks.yaml", "    of: hydrogen_high", "    of: inerting", "R-101.inerting is permissive"),
+    Mistake("checks.yaml", "kind: ph", "kind: pH", "checks.R-101.ph.kind: 'pH', allowed: ph, gas_bump"),
+    Mistake("checks.yaml", "    unit: SC-101", "    unit: SC-110", "unknown unit 'SC-110'; nearest: SC-101"),
+    Mistake("checks.yaml", "    unit: SC-101\n", "", "a unit or a class is needed", "  hopper_scale:"),
+    Mistake("checks.yaml", "    warn_d: 1\n", "    warn_d: 7.0\n", "7 d is all of the interval of 7 d"),
+    Mistake("checks.yaml", "{t90_s: [0, 40]}", "{t90: [0, 40]}", "unknown figure of a gas_bump check 't90', allowed:"),
+    Mistake("checks.yaml", "{t90_s: [0, 40]}", "{t90_s: [40, 0]}", "40..0 is inverted"),
+    Mistake("checks.yaml", "    elements: [Nd, Pr, Dy, Tb, Fe]\n", "", "elements of the control sample are missing", "  control_sample:"),
+    Mistake("checks.yaml", "feeds: [metal]", "feeds: [mettal]", "'mettal', allowed: metal, partly_oxidised, roasted; nearest: metal"),
+    Mistake("checks.yaml", "blocks: nothing", "blocks: noting", "'noting', allowed: start, nothing; nearest: nothing"),
+    Mistake("tags.yaml", "internal: checks.SITE.overdue", "internal: checks.SITE.overdew", "unknown figure of checks 'overdew', allowed:"),
+]  # fmt: skip
+
+DOUBTS = [
+    Mistake("tags.yaml", 'u: "AY-10{n}2"', 'u: "AY-10{n}9"', "tags.AY-1011.u: unknown tag 'AY-1019'"),
+    Mistake("tags.yaml", 'u: "AY-10{n}2"', 'u: "AY-10{n}4"', "AY-1014 is in min; the uncertainty of AY-1011 stands in g/L"),
+    Mistake("tags.yaml", "description: Acid pump run, ", "description: Acid pump run, u_rel: 0.1, ", "it has no uncertainty"),
+    Mistake("tags.yaml", "u: 0.7}", "u: -0.7}", "must be greater than or equal to 0"),
+    Mistake("tags.yaml", 'u: "3 g/L * (AY', 'u: "3 kg * (AY', "derived.CY-1011.u: '3 kg * (AY-1014 / 60 min)'"),
+    Mistake("tags.yaml", "exp(-2.302585 * (AIT-10{n}2 / 1 pH))", "exp(-2.302585 * AIT-10{n}2)", "exp: "),
+    Mistake("tags.yaml", "of: \"u(HY-10{n}4)\"", "of: \"u(hydrogen_heat_1)\"", "u takes a tag, not a figure"),
+    Mistake("site.yaml", "    tank_gas_m3_h: 5", "    tank_gass_m3_h: 5", "unknown site parameter 'tank_gass_m3_h'"),
+]  # fmt: skip
+
+EVERY = [*SITE, *DEVICES, *LINKS, *TAGS, *OUTPUTS, *DERIVED, *UNITS, *LOOPS, *MATRIX, *RECIPES, *LOTS, *SIMULATION, *FITNESS, *DOUBTS]
 
 
 def _line(text: str, mark: str) -> int:
