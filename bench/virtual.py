@@ -2,6 +2,8 @@
 
     python -m bench.virtual                                     # LEACH-NDFEB-METAL: hydrogen, unreacted acid, rare earths
     python -m bench.virtual --recipe LEACH-NDFEB-SEL --lot DNAL-2026-0147
+    python -m bench.virtual --csv readings.csv                  # and then, of the same run, only the acid step:
+    python -m bench.virtual --read readings.csv --between 240 735
 
 The gateway never sees the truth; the simulator does. A row says how many readings were Good, in what part of them the truth lay
 within one and two stated standard uncertainties, how large those were, and by how much the readings were off in the mean.
@@ -14,6 +16,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import msgspec
 
@@ -101,30 +104,51 @@ HEAD = """| tag | unit | readings | true mean | mean u | mean error | within 1u 
 |---|---|---|---|---|---|---|---|---|"""
 
 
-def main() -> int:
-    """Rehearse, print the table; 0 when the batch is COMPLETE."""
-    parser = argparse.ArgumentParser(prog="python -m bench.virtual")
-    parser.add_argument("--recipe", default="LEACH-NDFEB-METAL")
-    parser.add_argument("--lot", default="DNAL-2026-0152")
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--csv", help="file for every reading")
-    given = parser.parse_args()
-    config = load(belfast_config())
-    run = Run(config, MemoryJournal(), recipe=given.recipe, lot=given.lot, seed=given.seed)
+def rehearsed(given: argparse.Namespace) -> tuple[dict[str, list[Reading]], int]:
+    """The readings of one batch, and the exit code: 0 when it is COMPLETE."""
+    run = Run(load(belfast_config()), MemoryJournal(), recipe=given.recipe, lot=given.lot, seed=given.seed)
     run.rehearsal.after = watch = Watch(1)
     began = time.monotonic()
     state = run.to_end()
     print(f"{given.recipe}, lot {given.lot}: {state}{f' ({run.held})' if run.held else ''} after {run.plant_s / 3600:.2f} h of plant time, "
-          f"{time.monotonic() - began:.0f} s\n\n{HEAD}")
-    for tag, readings in watch.found.items():
-        unit = config.derived[tag].unit
-        print(row(tag, unit, readings))
-    print(f"\nlargest disagreement ({watch.disagreement}): {watch.worst[0]:.1f} at {watch.worst[1]:.0f} min")
+          f"{time.monotonic() - began:.0f} s")
+    print(f"largest disagreement ({watch.disagreement}): {watch.worst[0]:.1f} at {watch.worst[1]:.0f} min\n")
+    return watch.found, 0 if state == "COMPLETE" else 1
+
+
+def kept(path: Path) -> dict[str, list[Reading]]:
+    """The readings in a file."""
+    found: dict[str, list[Reading]] = {}
+    for line in path.read_text().splitlines()[1:]:
+        tag, *figures = line.split(",")
+        found.setdefault(tag, []).append(Reading(*map(float, figures)))
+    return found
+
+
+def keep(path: Path, found: dict[str, list[Reading]]) -> None:
+    """Write every reading to a file."""
+    lines = [f"{tag},{r.minute:g},{r.value:g},{r.u:g},{r.truth:g}" for tag, each in found.items() for r in each]
+    path.write_text("\n".join(["tag,minute,value,u,truth", *lines]) + "\n")
+
+
+def main() -> int:
+    """Rehearse, or read what was kept, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.virtual")
+    parser.add_argument("--recipe", default="LEACH-NDFEB-METAL")
+    parser.add_argument("--lot", default="DNAL-2026-0152")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--csv", type=Path, help="file to write every reading to")
+    parser.add_argument("--read", type=Path, help="file written so: no rehearsal")
+    parser.add_argument("--between", type=float, nargs=2, metavar=("FROM", "TO"), default=(0.0, math.inf), help="only these minutes")
+    given = parser.parse_args()
+    found, code = (kept(given.read), 0) if given.read else rehearsed(given)
+    units, (first, last) = load(belfast_config()).derived, given.between
+    print(HEAD)
+    for tag, readings in found.items():
+        print(row(tag, units[tag].unit, [each for each in readings if first <= each.minute <= last]))
     if given.csv:
-        with open(given.csv, "w") as out:
-            out.write("tag,minute,value,u,truth\n")
-            out.writelines(f"{tag},{r.minute:g},{r.value:g},{r.u:g},{r.truth:g}\n" for tag, each in watch.found.items() for r in each)
-    return 0 if state == "COMPLETE" else 1
+        keep(given.csv, found)
+    return code
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from simulators.bank import Bank
 from simulators.line import Line
 from simulators.memory import BitMemory
 
-FORMAT = 2
+FORMAT = 3
 _ANALYSER = ("results", "device_state", "state", "nodes", "instrument", "_run", "_runs", "_version", "_since_qc", "_qc")
 _BANK = ("expired", "silent", "delay_s", "answered", "refused", "written")
 
