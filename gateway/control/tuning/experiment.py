@@ -231,12 +231,16 @@ class Tunings:
         acting = loop if row.inner is None else parts.loops[row.inner]
         if acting is not loop and acting.mode != "CASCADE":
             return "owner", f"{acting.row.name} is in {acting.mode}, not in CASCADE"
+        if row.pv in parts.forces.standing:
+            return "owner", "its pv is forced"
         for tag in (acting.row.output, acting.row.output_low):
             if tag is None:
                 continue
             item = parts.outputs.by_tag[tag]
             if tag in parts.interlocks.forced or item.blocked:
                 return "blocked", f"{item.row.name}: {', '.join(parts.interlocks.reasons.get(tag, item.blocked))}"
+            if item.held is not None:
+                return "owner", f"{item.row.name} is forced to {item.held:g}"
             if item.panel:
                 return "owner", f"{item.row.name} is worked at its panel, {item.panel}"
             if item.state in ("diverged", "rejected"):

@@ -275,6 +275,14 @@ def test_who_works_the_output_at_its_panel_ends_it():
     assert (plant.ended().reason, plant.ended().detail) == ("owner", "TV is worked at its panel, HS-1 stands in local")
 
 
+@pytest.mark.parametrize(("tag", "says"), [("TV", "TV is forced to 30"), ("JI", "its pv is forced")])
+def test_a_forced_output_or_pv_ends_it(tag: str, says: str):
+    plant = shown(Heated().manual())
+    assert plant.ask("force.set", tag, value=30.0, minutes=10) == ""
+    plant.live(3)
+    assert (plant.ended().reason, plant.ended().detail) == ("owner", says)
+
+
 def test_an_outer_loop_swings_the_setpoint_of_its_inner_one_and_ends_when_that_leaves():
     plant = Heated().manual()
     plant.show(TI, 40.0)
