@@ -14,7 +14,7 @@ from gateway.control.laws import Law, PidLaw, SelectLaw, make
 from gateway.control.loop_row import Forward, LimitRow, LoopRow
 from gateway.control.setpoint import Working
 
-__all__ = ["Forward", "LimitRow", "Loop", "LoopRow", "request"]
+__all__ = ["Forward", "LimitRow", "Loop", "LoopRow", "request", "seat"]
 
 Mode = Literal["MANUAL", "AUTO", "CASCADE"]
 MODES = ("MANUAL", "AUTO", "CASCADE")
@@ -26,7 +26,7 @@ class Loop:
     """State of one loop. ``sp`` is what is wanted, ``working`` what is followed now, ``out`` what it asks for, ``pv`` the last Good one."""
 
     __slots__ = ("row", "mode", "sp", "working", "out", "owner", "cause", "law", "pv", "bad_since", "good", "rate", "last", "due_at",
-                 "label", "fading")
+                 "label", "fading", "fell")
 
     def __init__(self, row: LoopRow) -> None:
         self.row = row
@@ -45,6 +45,7 @@ class Loop:
         self.last = 0
         self.due_at = row.period_ns             # on the grid of its period, whatever the tick's own lateness
         self.fading = False                     # on its way to the safe output after a bad pv
+        self.fell: LoopMode | None = None       # how it let go last; that has acted, whenever it becomes durable
 
     @property
     def ramped(self) -> float | None:
@@ -63,6 +64,8 @@ class Loop:
 
     def apply(self, entry: LoopMode) -> None:
         """Fold one entry: mode, setpoint, owner; in MANUAL also the output."""
+        if entry is self.fell and self.mode == "MANUAL":
+            return                              # its own fall, now durable: the output may be on its way to safe
         entered = entry.mode != self.mode
         self.mode, self.owner, self.cause = entry.mode, entry.owner, entry.cause
         self.label = f"{self.row.name} {self.mode}"
@@ -160,6 +163,7 @@ class Loop:
         out = held if self.row.bad_out == "hold" else self.row.safe_out
         entry = LoopMode(loop=self.row.name, mode="MANUAL", was=self.mode, setpoint=self.sp, out=out, owner=self.owner, cause="pv not good")
         self.apply(entry)
+        self.fell = entry
         if self.row.bad_out == "ramp":
             self.out, self.fading = held, True
         return entry
@@ -169,6 +173,19 @@ class Loop:
         step = (self.row.out_rate_per_s or math.inf) * h_s
         self.out += min(max(self.row.safe_out - self.out, -step), step)
         self.fading = self.out != self.row.safe_out
+
+
+def seat(loop: Loop, high: float | None, low: float | None, cause: str) -> LoopMode | None:
+    """The entry that puts a loop into MANUAL where its outputs stand, where that is not known at its safe output; None when it is there.
+
+    ``low``: what the lower output of a split range does.
+    """
+    row = loop.row
+    known = None if high is None or (low is None and row.output_low is not None) else row.whole(high, low or 0.0)
+    out = row.safe_out if known is None else min(max(known, row.out_low), row.out_high)
+    if loop.mode == "MANUAL" and abs(out - loop.out) < 1e-6:
+        return None
+    return LoopMode(loop=row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause=cause)
 
 
 def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: str, out: float | None = None,
