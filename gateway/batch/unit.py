@@ -40,6 +40,7 @@ class Unit:
         self._interlocked = interlocked
         self.batch: Batch | None = None
         self.outbox: list[Entry] = []
+        self.wanted: set[str] = set()           # loops that the active phases set in every scan
         self.now = Now(0, 0)
         self._seen: tuple[int, str, Analysed | None] = (0, "", None)       # results known, of which batch, what they say
 
@@ -70,6 +71,7 @@ class Unit:
 
     def _loop(self, name: str, mode: str, setpoint: float | None, cause: str, out: float | None, rate: float | None) -> None:
         loop = self.loops[name]
+        self.wanted.add(name)
         entry = loops.request(loop, mode, setpoint, "program", cause, out, rate)
         if isinstance(entry, LoopMode) and entry.mode not in ("MANUAL", loop.mode) and loop.blind(self.image):
             raise BadInput(name, "without a good pv")

@@ -113,6 +113,9 @@ class Commands:
 
     def _loop_command(self, command: Command) -> list[Entry] | str:
         loop, a = self.parts.loops[command.target], command.arguments
+        for unit in self.parts.units.values():
+            if unit.drives(command.target):
+                return f"{command.target} belongs to batch {unit.batch.id}: hold it first"
         entry = loops.request(loop, str(a["mode"]), a.get("sp"), "operator", command.why or command.who, a.get("out"))
         if isinstance(entry, LoopMode) and entry.mode not in ("MANUAL", loop.mode) and loop.blind(self.parts.image):
             return f"{command.target} stays in {loop.mode}: its pv is not good"

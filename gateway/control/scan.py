@@ -99,6 +99,8 @@ class Scan:
             self._hold(where, name)
         for unit in parts.units.values():
             entries += unit.scan(now)
+            if parts.forces.standing:           # what the batch stops stays off when it has stopped
+                entries += parts.forces.give_way(unit.stilled(), f"batch {unit.batch.id if unit.batch else ''} stops dosing")
         if self.armed:
             self._loops(now, entries)
         if self.armed and now.mono // parts.alarm_period_ns != self._alarm_tick:
@@ -344,7 +346,7 @@ class Scan:
         item.owner, item.cause, item.loop = "loop", loop.label, value
 
     def _at_panel(self, loop: Loop, tag: int) -> None:
-        """While its output is worked at its panel, a loop that cannot feel that stands where it is: back in remote it goes on from there."""
+        """While its output is worked at its panel, a loop that does not feel that stands where it is, and goes on from there in remote."""
         outputs, low = self.parts.outputs, loop.row.output_low
         items = [outputs.by_tag[tag], *(() if low is None else (outputs.by_tag[low],))]
         if any(item.panel for item in items) and (loop.mode == "MANUAL" or loop.row.kind == "direct"):
