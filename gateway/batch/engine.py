@@ -136,7 +136,7 @@ class Engine(Unit):
             self.hold_wanted, self.asked, self.stopping = "", None, False       # meant for a batch that is no more
             return self._flush()
         if self.pending or any(isinstance(entry, BatchState) for entry in self.outbox):
-            return self._flush()                # also in the scan in which a person holds it: what a phase did there would overtake the hold
+            return self._flush()                # also in the scan in which a person holds it: what a phase did then would overtake the hold
         if self.asked is not None:
             (event, cause, who), self.asked = self.asked, None
             if event in PROCEDURAL[batch.state]:
