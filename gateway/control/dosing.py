@@ -31,7 +31,7 @@ class DoseRow(msgspec.Struct, frozen=True):
 
 
 class Dosing:
-    """One dose after another. ``in_flight``: what will run after the closing (expected); ``closed``: the target was met, or the total fell."""
+    """One dose after another. ``in_flight``: what will run after the closing; ``closed``: the target was met, or the total fell."""
 
     __slots__ = ("row", "in_flight", "closed", "fell", "_target", "_at", "_total", "_most")
 
