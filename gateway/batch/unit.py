@@ -177,13 +177,13 @@ class Unit:
             return float(batch is not None and batch.metal)
         if name.startswith("icp_"):
             return self._analysed(name) if running else None
-        if batch is None or not running:
-            return 0.0
-        if name == "acid_dosed":
+        if batch is not None and name == "acid_dosed" and (running or batch.metal):     # over metal acid waits, batch or none
             total = self.wiring.roles.get("acid_total")
             if total is None or self.image.quality[total] & 0xC0000000:
                 return None
             return self.image.value[total] - batch.shared.get("acid_start_l", self.image.value[total])
+        if batch is None or not running:
+            return 0.0
         computed = batch.control_recipe["computed"]
         strength = batch.control_recipe["formula"].get("acid_strength", 0.0)
         return computed.get("acid", 0.0) / strength if strength else 0.0

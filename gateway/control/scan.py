@@ -285,13 +285,13 @@ class Scan:
         return parts.alarms.update(truths, suppressed, now, stays)
 
     def _trips(self, changes: list[Entry], entries: list[Entry]) -> None:
-        """What the interlocks changed; a trip that latches takes its outputs from whoever wanted them otherwise."""
+        """What the interlocks changed; a trip takes its outputs from whoever wanted them otherwise, also one that lets go by itself."""
         entries += changes
         for change in changes:
             if isinstance(change, InterlockChanged) and change.event == "tripped":
                 row = self.parts.interlocks.by_name[change.interlock].row
-                entries += self.parts.forces.give_way(row.effects, f"interlock {row.name}") if row.latch else ()
-                entries += self.parts.outputs.take(row.effects, f"interlock {row.name}") if row.latch else ()
+                entries += self.parts.forces.give_way(row.effects, f"interlock {row.name}")
+                entries += self.parts.outputs.take(row.effects, f"interlock {row.name}")
 
     def _hold(self, where: str, name: str) -> None:
         for unit, engine in self.parts.units.items():

@@ -45,3 +45,17 @@ def test_a_valve_held_open_by_a_person_stays_shut_once_the_batch_is_held(dosing:
     scene.run(20)
     assert scene.asked_of("XV-1011") == 0.0
     assert scene.value("FIT-1011") < 0.05
+
+
+def test_acid_that_lies_over_metal_is_not_forgotten_when_its_batch_is_aborted(dosing: Scene):
+    scene = dosing
+    assert scene.command("batch.abort", "B-1") == ""
+    scene.until(lambda: scene.state == "ABORTED", 10)
+    scene.run(5)
+    assert scene.value("FQY-1011") == 0.0       # roasted feed: nothing that would react later
+    scene.batch.metal = True                    # as after a batch that has tipped metal
+    scene.run(5)
+    dosed = scene.value("FQI-1011") - scene.batch.shared["acid_start_l"]
+    assert dosed > 0.3
+    assert scene.value("FQY-1011") == pytest.approx(dosed, abs=0.01)
+    assert scene.value("NY-1011") > 2.0

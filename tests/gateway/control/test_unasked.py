@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
+
 from gateway.control.chain import LoopMode
 from gateway.control.command import Command
 from gateway.control.dosing import DoseRow, Dosing
@@ -65,6 +67,23 @@ def test_an_output_forced_while_a_trip_stood_does_not_move_at_its_reset():
     plant.ask("force.set", "XV", value=1.0, minutes=10)
     plant.run(4)
     assert last(reset(plant), "XV") in (None, 0.0)
+
+
+@pytest.mark.parametrize("verb", ["output.set", "force.set"])
+def test_a_row_that_lets_go_by_itself_gives_nothing_back_either(verb: str):
+    """As when the switch at a tank is turned to local and back: nobody stands there expecting a valve to open."""
+    plant = Small()
+    changed(plant.parts.interlocks.by_name["level_high"], latch=False)
+    plant.started()
+    assert plant.ask(verb, "XV", value=1, minutes=60) == ""
+    plant.run(4)
+    assert last(plant, "XV") == 1.0
+    plant.show(LI, 95.0)
+    plant.run(6)
+    plant.show(LI, 50.0)
+    plant.run(20)
+    assert plant.parts.interlocks.forced == {}
+    assert last(plant, "XV") == 0.0
 
 
 # --- after a restart ---------------------------------------------------------------------------------------------------
