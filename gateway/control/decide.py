@@ -14,7 +14,17 @@ from typing import Any, cast
 import msgspec
 
 from gateway.control import loop as loops
-from gateway.control.chain import BatchCreated, BatchState, CommandReceived, Entry, ForceChanged, LoopMode, OutputChanged, Prompted
+from gateway.control.chain import (
+    BatchCreated,
+    BatchState,
+    CommandReceived,
+    Entry,
+    ForceChanged,
+    InterlockChanged,
+    LoopMode,
+    OutputChanged,
+    Prompted,
+)
 from gateway.control.command import VERBS, Answer, Command
 from gateway.control.foresee import foresee
 from gateway.control.image import SECOND, Now
@@ -103,6 +113,9 @@ class Commands:
 
     def _loop_command(self, command: Command) -> list[Entry] | str:
         loop, a = self.parts.loops[command.target], command.arguments
+        for unit in self.parts.units.values():
+            if unit.drives(command.target):
+                return f"{command.target} belongs to batch {unit.batch.id}: hold it first"
         entry = loops.request(loop, str(a["mode"]), a.get("sp"), "operator", command.why or command.who, a.get("out"))
         if isinstance(entry, LoopMode) and entry.mode not in ("MANUAL", loop.mode) and loop.blind(self.parts.image):
             return f"{command.target} stays in {loop.mode}: its pv is not good"
@@ -141,11 +154,26 @@ class Commands:
         if command.target not in interlocks.by_name:
             return f"no interlock {command.target}"
         if event == "reset":
-            return _listed(interlocks.reset(command.target, command.who, command.why))
+            return self._released(interlocks.reset(command.target, command.who, command.why))
         if event == "bypass":
             duration = round(float(command.arguments["minutes"]) * 60 * SECOND)
-            return _listed(interlocks.bypass(command.target, command.who, command.why, duration, now))
+            return self._released(interlocks.bypass(command.target, command.who, command.why, duration, now))
         return _listed(interlocks.unbypass(command.target, command.who, command.why))
+
+    def _released(self, entry: InterlockChanged | str) -> list[Entry] | str:
+        """A trip that is reset or bypassed gives nothing back: what it forced stays, whatever was asked for, held or set meanwhile."""
+        if isinstance(entry, str):
+            return entry
+        item = self.parts.interlocks.by_name[entry.interlock]
+        if not (item.tripped and item.row.latch):
+            return [entry]
+        effects, cause, outputs = item.row.effects, f"interlock {entry.interlock} {entry.event}", self.parts.outputs
+        stay: list[Entry] = [*self.parts.forces.give_way(effects, cause), *outputs.take(effects, cause)]
+        for loop in self.parts.loops.values():
+            high, low = (None if tag is None else outputs.by_tag[tag].commanded for tag in (loop.row.output, loop.row.output_low))
+            if loop.mode == "MANUAL" and {loop.row.output, loop.row.output_low} & effects.keys():
+                stay += cast("list[Entry]", _listed(loops.seat(loop, high, low, cause)))
+        return [entry, *stay]
 
     def _alarm_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
         alarms, a = self.parts.alarms, command.arguments
