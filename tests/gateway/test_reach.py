@@ -12,7 +12,13 @@ from gateway.plant.reach import Reach
 ZONES = (Zone(below=2.0, factor=1.0), Zone(below=4.0, factor=0.5))
 
 
-@pytest.mark.parametrize("change", [{"forward": Forward(pv="FIT-1014", gain=1.0)}, {"schedule": Schedule(by="FIT-1014", zones=ZONES)}])
+CHANGES: list[dict[str, Forward | Schedule]] = [
+    {"forward": Forward(pv="FIT-1014", gain=1.0)},
+    {"schedule": Schedule(by="FIT-1014", margin=0.0, zones=ZONES)},
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_loop_that_looks_at_a_tag_for_its_feed_forward_or_gain_is_told_of_its_force(change: dict[str, Forward | Schedule]):
     whole = load(belfast_config())
     config = whole.model_copy(update={"loops": {**whole.loops, "TIC-1012": whole.loops["TIC-1012"].model_copy(update=change)}})

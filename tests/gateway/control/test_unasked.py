@@ -267,10 +267,11 @@ def test_whatever_people_and_trips_do_a_valve_opens_only_for_who_asked_since_the
         roll = rng.random()
         if roll < 0.15:
             plant.show(LI, rng.choice((50.0, 50.0, 95.0)))
-        verb, target, arguments = next((each for share, *each in WAYS if roll < share), ("", "", {}))
-        if verb:
-            arguments = {key: rng.choice(values) for key, values in arguments.items()}
-            plant.scan.inbox.append(Command(verb=verb, target=target, who="Ann", why="test", arguments=arguments))
+        for verb, target, ways in (each[1:] for each in WAYS if roll < each[0]):
+            if verb:
+                arguments = {key: rng.choice(values) for key, values in ways.items()}
+                plant.scan.inbox.append(Command(verb=verb, target=target, who="Ann", why="test", arguments=arguments))
+            break
         before = len(plant.sent)
         for entry in plant.run():
             if isinstance(entry, CommandReceived) and entry.verb in ("output.set", "force.set"):
