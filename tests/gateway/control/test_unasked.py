@@ -157,6 +157,28 @@ def test_back_from_its_panel_an_output_of_a_loop_in_manual_stays_as_it_was_left(
     assert plant.loops["JIC"].out == 10.0
 
 
+def test_back_from_its_panel_a_speed_goes_up_along_its_ramp_from_where_it_was_left():
+    plant = Small()
+    row = LoopRow(name="JIC", kind="direct", unit="R-1", period_ns=STEP, output=TV, sp_low=0.0, sp_high=90.0, sp_rate_per_s=2.0)
+    plant.loops["JIC"] = Loop(row)
+    changed(plant.parts.outputs.by_tag[TV], local=5)
+    plant.show(5, 1.0)
+    plant.started()
+    plant.ask("loop.set", "JIC", mode="AUTO", sp=60.0)
+    plant.run(80)
+    assert last(plant, "TV") == 60.0
+    plant.show(5, 0.0)
+    plant.run(4)
+    plant.show(TV, 10.0)
+    plant.run(10)
+    plant.show(5, 1.0)
+    before = len(plant.sent)
+    plant.run(3)
+    assert all(10.0 <= value <= 14.0 for _, value in plant.sent[before:])
+    plant.run(80)
+    assert last(plant, "TV") == 60.0
+
+
 # --- lost readings -----------------------------------------------------------------------------------------------------
 def test_a_ramp_to_safe_is_not_cut_short_by_the_record_of_it():
     plant = Small()
@@ -282,12 +304,25 @@ def test_whatever_people_and_trips_do_a_valve_opens_only_for_who_asked_since_the
             opened += 1
             assert asked, f"after {plant.now.mono // SECOND - 1000} s"
     assert opened > 10
+    plant.run(lag + 2)
+    after = Small(plant.journal)
+    replay(after.scan, list(plant.journal.read()))
+    assert kept(after) == kept(plant)
 
 
-WAYS: list[tuple[float, str, str, dict[str, tuple[float, ...]]]] = [
+def kept(plant: Small) -> list[Any]:
+    """What a restart must find as it was."""
+    parts = plant.parts
+    return [[(item.tripped, item.bypass_until) for item in parts.interlocks.items],
+            {tag: (force.value, force.until) for tag, force in parts.forces.standing.items()},
+            {name: (loop.mode, loop.sp, loop.out) for name, loop in parts.loops.items()}]  # fmt: skip
+
+
+WAYS: list[tuple[float, str, str, dict[str, tuple[Any, ...]]]] = [
     (0.15, "", "", {}),
     (0.25, "output.set", "XV", {"value": (0, 1)}),
     (0.32, "force.set", "XV", {"value": (0, 1), "minutes": (0.1, 1)}),
     (0.36, "force.end", "XV", {}),
     (0.46, "interlock.reset", "level_high", {}),
+    (0.50, "loop.set", "JIC", {"mode": ("MANUAL",), "out": (0.0, 30.0, 60.0)}),
 ]
