@@ -11,8 +11,10 @@ import pytest
 from devices.quality import BAD_NO_COMMUNICATION, GOOD
 from gateway.batch import engine as engines
 from gateway.batch.procedure import Context, Hold
+from gateway.batch.state import Batch
 from gateway.control.chain import (
     Balance,
+    BatchCreated,
     BatchState,
     Charged,
     IcpResult,
@@ -479,6 +481,16 @@ def test_the_agitator_is_proved_at_every_restart_for_its_whole_time(phase: Any):
 
 
 # --- metal, prompts, samples, the end ----------------------------------------------------------------------------------
+@pytest.mark.parametrize(("feed", "metal"), [("metal", True), ("partly_oxidised", True), ("roasted", False)])
+def test_what_is_not_roasted_through_counts_as_metal(feed: str, metal: bool):
+    line = {"phase": "DOSE_SOLIDS", "operation": "Charge", "parameters": {}, "timeout_min": 60}
+    created = BatchCreated(batch="B-1", unit="R-1", recipe="r", recipe_hash="", control_recipe={"procedure": {"solids": line}},
+                           lot={"lot": "L", "feed_state": feed}, who="Ann")  # fmt: skip
+    batch = Batch(created, 0)
+    batch.apply(StepState(batch="B-1", step="solids", phase="DOSE_SOLIDS", was="IDLE", now="RUNNING"), 0)
+    assert batch.metal is metal
+
+
 def test_metal_lies_in_the_tank_from_the_first_gram_until_it_is_emptied_whatever_becomes_of_the_batch(phase: Any):
     phase(lambda ctx: False, "DOSE_SOLIDS")
     phase(lambda ctx: ctx.memory.get("go", False), "CHECK_UNIT")
