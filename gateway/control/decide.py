@@ -29,6 +29,7 @@ from gateway.control.command import VERBS, Answer, Command
 from gateway.control.foresee import foresee
 from gateway.control.image import SECOND, Now
 from gateway.control.parts import Parts
+from gateway.control.release import latched, stay
 from gateway.control.tuning.experiment import Tunings
 
 ARGUMENT_BYTES = 64 * 1024
@@ -164,16 +165,8 @@ class Commands:
         """A trip that is reset or bypassed gives nothing back: what it forced stays, whatever was asked for, held or set meanwhile."""
         if isinstance(entry, str):
             return entry
-        item = self.parts.interlocks.by_name[entry.interlock]
-        if not (item.tripped and item.row.latch):
-            return [entry]
-        effects, cause, outputs = item.row.effects, f"interlock {entry.interlock} {entry.event}", self.parts.outputs
-        stay: list[Entry] = [*self.parts.forces.give_way(effects, cause), *outputs.take(effects, cause)]
-        for loop in self.parts.loops.values():
-            high, low = (None if tag is None else outputs.by_tag[tag].commanded for tag in (loop.row.output, loop.row.output_low))
-            if loop.mode == "MANUAL" and {loop.row.output, loop.row.output_low} & effects.keys():
-                stay += cast("list[Entry]", _listed(loops.seat(loop, high, low, cause)))
-        return [entry, *stay]
+        row, cause = latched(self.parts, entry.interlock), f"interlock {entry.interlock} {entry.event}"
+        return [entry] if row is None else [entry, *self.parts.forces.give_way(row.effects, cause), *stay(self.parts, row, cause)]
 
     def _alarm_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
         alarms, a = self.parts.alarms, command.arguments

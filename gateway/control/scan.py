@@ -39,6 +39,7 @@ from gateway.control.image import Now
 from gateway.control.loop import Loop, seat
 from gateway.control.parts import Parts
 from gateway.control.performance import Performance
+from gateway.control.release import latched, stay
 from gateway.control.tuning.experiment import Tunings
 
 COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
@@ -152,6 +153,8 @@ class Scan:
             parts.checks.apply(entry)
         elif isinstance(entry, InterlockChanged):
             parts.checks.saw(entry, now.utc)
+            if live and entry.event in ("reset", "bypassed"):
+                self._release(entry)
             if (entry.who or not live) and entry.interlock in parts.interlocks.by_name:
                 parts.interlocks.apply(entry, now.utc, asked)       # what happened by itself has acted at once
         elif isinstance(entry, ForceChanged):
@@ -172,6 +175,14 @@ class Scan:
         if isinstance(entry, SampleRequested) and live:
             parts.start_sample(entry, now)
         self._to_unit(entry, now, live)
+
+    def _release(self, entry: InterlockChanged) -> None:
+        """What was on its way to the record when a reset was decided is not given back either."""
+        row, cause = latched(self.parts, entry.interlock), f"interlock {entry.interlock} {entry.event}"
+        for kept in stay(self.parts, row, cause) if row is not None else ():
+            self.apply(kept, self._last_now, live=True)
+        if row is not None:
+            self.parts.forces.yield_to(row.effects, cause)
 
     def _to_unit(self, entry: Entry, now: Now, live: bool) -> None:
         batch = getattr(entry, "batch", "")

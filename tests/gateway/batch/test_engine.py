@@ -159,6 +159,29 @@ def test_from_the_decision_to_hold_the_dosing_is_still_whatever_the_disk_does(ph
 
 
 @pytest.mark.parametrize("slow", [0, 3])
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize(("event", "end"), [("HOLD", "HELD"), ("STOP", "STOPPED"), ("ABORT", "ABORTED")])
+def test_what_a_phase_does_in_the_scan_in_which_a_person_stops_it_does_not_overtake_the_person(
+        phase: Any, event: str, end: str, ends: bool, slow: int):  # fmt: skip
+    came: list[bool] = []
+
+    def work(ctx: Context) -> bool:
+        ctx.memory["came"] = len(came)          # a progress, written down when it changes
+        ctx.output("valve", 1.0)
+        return ends and bool(came)
+
+    phase(work)
+    unit = Unit(slow=slow).create(it={}, next={})
+    unit.scan(30)
+    assert (unit.state, unit.engine.pending, unit.wanted()) == ("RUNNING", 0, 1.0)
+    assert unit.engine.command(event, "Ann", "") is None
+    came.append(True)
+    unit.until(end, within=100)
+    assert (unit.steps(), unit.wanted()) == ({"it": end, "next": "IDLE"}, 0.0)
+    assert fold(unit) == (end, {"it": end})
+
+
+@pytest.mark.parametrize("slow", [0, 3])
 def test_a_trip_in_the_scan_that_decides_a_restart_holds_the_batch(phase: Any, slow: int):
     phase(dose)
     unit = Unit(slow=slow).create(it={})
@@ -587,6 +610,8 @@ def test_after_any_history_batch_and_record_agree_and_nothing_doses_but_a_runnin
     def work(ctx: Context) -> bool:
         if rng.random() < 0.02:
             raise rng.choice((Hold("no"), RuntimeError("bug")))
+        if rng.random() < 0.2:
+            ctx.memory["came"] = ctx.memory.get("came", 0) + 1         # a progress, written down in the same scan as whatever comes
         return dose(ctx)
 
     phase(work)
