@@ -31,6 +31,21 @@ class Law(Protocol):
     def show(self) -> dict[str, object]: ...
 
 
+class _Plain:
+    """A law that remembers nothing from one start to the next and has nothing more to show."""
+
+    __slots__ = ("limited_by",)
+
+    def __init__(self, row: LoopRow) -> None:
+        self.limited_by = ""
+
+    def begin(self, out: float) -> None:
+        """Nothing to forget."""
+
+    def show(self) -> dict[str, object]:
+        return {}
+
+
 class PidLaw:
     """The controller with what makes its process straight, its gain schedule and its feed-forward."""
 
@@ -100,39 +115,27 @@ class PidLaw:
         return {"terms": terms, "tuning": tuning, "gain_factor": self.factor, "pv_seen": pid.y, "tracking": self.tracked}
 
 
-class RatioLaw:
+class RatioLaw(_Plain):
     """So much for each unit of a wild flow: out = sp * pv + bias."""
 
     needs = "hold"
-    __slots__ = ("limited_by",)
-
-    def __init__(self, row: LoopRow) -> None:
-        self.limited_by = ""
-
-    def begin(self, out: float) -> None:
-        """Nothing to forget."""
+    __slots__ = ()
 
     def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
         assert row.pv is not None
         return sp * image.value[row.pv] + row.bias
 
-    def show(self) -> dict[str, object]:
-        return {}
 
-
-class TotalLaw:
+class TotalLaw(_Plain):
     """Dose to a total: sp is what the counter shall show. A counter that is not Good closes."""
 
     needs = "close"
-    __slots__ = ("limited_by", "dosing")
+    __slots__ = ("dosing",)
 
     def __init__(self, row: LoopRow) -> None:
         assert row.dose is not None
-        self.limited_by = ""
+        super().__init__(row)
         self.dosing = Dosing(row.dose)
-
-    def begin(self, out: float) -> None:
-        """Nothing to forget: a target that was met stays met."""
 
     def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
         assert row.pv is not None
@@ -146,18 +149,19 @@ class TotalLaw:
         return {"in_flight": self.dosing.in_flight, "closed": self.dosing.closed}
 
 
-class OnOffLaw:
+class OnOffLaw(_Plain):
     """On below the setpoint, off above it plus the hysteresis; off while pv is not Good."""
 
     needs = "close"
-    __slots__ = ("limited_by", "out")
+    __slots__ = ("out",)
 
     def __init__(self, row: LoopRow) -> None:
-        self.limited_by = ""
+        super().__init__(row)
         self.out = row.out_low
 
     def begin(self, out: float) -> None:
-        """Nothing to forget."""
+        """Between its two limits it stays as it is."""
+        self.out = out
 
     def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
         assert row.pv is not None
@@ -168,40 +172,22 @@ class OnOffLaw:
             self.out = row.out_high
         return self.out
 
-    def show(self) -> dict[str, object]:
-        return {}
 
-
-class DirectLaw:
+class DirectLaw(_Plain):
     """The working setpoint is the output."""
 
     needs = "nothing"
-    __slots__ = ("limited_by",)
-
-    def __init__(self, row: LoopRow) -> None:
-        self.limited_by = ""
-
-    def begin(self, out: float) -> None:
-        """Nothing to forget."""
+    __slots__ = ()
 
     def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
         return sp
 
-    def show(self) -> dict[str, object]:
-        return {}
 
-
-class FeedLaw:
+class FeedLaw(_Plain):
     """The least of the wanted rate and every limit; a limit whose value is not Good allows nothing."""
 
     needs = "nothing"
-    __slots__ = ("limited_by",)
-
-    def __init__(self, row: LoopRow) -> None:
-        self.limited_by = ""
-
-    def begin(self, out: float) -> None:
-        """Nothing to forget."""
+    __slots__ = ()
 
     def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
         allowed, by = sp, "recipe"
@@ -213,22 +199,16 @@ class FeedLaw:
         self.limited_by = by
         return allowed
 
-    def show(self) -> dict[str, object]:
-        return {}
 
-
-class SelectLaw:
+class SelectLaw(_Plain):
     """The least or the greatest of what several controllers ask for. Each of them is told what was chosen (external reset)."""
 
     needs = "nothing"
-    __slots__ = ("limited_by", "offers")
+    __slots__ = ("offers",)
 
     def __init__(self, row: LoopRow) -> None:
-        self.limited_by = ""
+        super().__init__(row)
         self.offers: dict[str, float] = {}      # of the controllers that are not in MANUAL
-
-    def begin(self, out: float) -> None:
-        """Nothing to forget."""
 
     def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
         if not self.offers:

@@ -264,6 +264,15 @@ def test_an_on_off_loop_has_hysteresis_and_is_off_when_it_cannot_see():
     assert rig.out == 0.0
 
 
+@pytest.mark.parametrize("out", [0.0, 1.0])
+def test_an_on_off_loop_taken_over_between_its_limits_stays_as_it_is(out: float):
+    rig = Rig(kind="on_off", hysteresis=0.5, out_high=1.0)
+    rig.set("MANUAL", out=out)
+    rig.set("AUTO", 9.5)
+    rig.scan(9.7, times=3)
+    assert rig.out == out
+
+
 def test_a_direct_loop_passes_its_setpoint_on_with_its_ramp():
     rig = Rig(kind="direct", out_high=400.0, sp_rate_per_s=10.0)
     rig.set("AUTO", 300.0)
