@@ -33,7 +33,7 @@ class Rig:
     def want(self, value: float, owner: str = "program", again: bool = False) -> str:
         found = self.outputs.request(VALVE, value, owner, "test", again=again)
         if isinstance(found, OutputChanged):
-            self.item.apply(found, self.now.utc)
+            self.item.apply(found)
         return found if isinstance(found, str) else ""
 
     def scan(self, times: int = 1, shown: float | None = None) -> Rig:
@@ -116,7 +116,7 @@ def test_after_the_reset_of_a_trip_nothing_moves_until_somebody_wants_it_anew():
     assert [(e.wanted, e.was, e.owner) for e in taken if isinstance(e, OutputChanged)] == [(0.0, 1.0, "interlock")]
     for entry in taken:
         assert isinstance(entry, OutputChanged)
-        rig.item.apply(entry, 0)
+        rig.item.apply(entry)
     rig.scan(10)
     rig.forced = {}
     assert rig.scan(10).sent == [1.0, 0.0]
