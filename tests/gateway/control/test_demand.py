@@ -60,7 +60,9 @@ def test_nothing_is_written_until_somebody_wants_it():
 
 def test_an_output_begins_as_nobodys():
     item = Rig().item
-    assert (item.owner, item.cause, item.batch, item.wanted, item.commanded, item.state) == ("none", "", "", None, None, "idle")
+    assert (item.owner, item.cause, item.batch, item.blocked, item.panel) == ("none", "", "", (), "")
+    assert (item.wanted, item.loop, item.target, item.commanded) == (None, None, None, None)
+    assert (item.state, item.failure, item.sent_utc) == ("idle", "", 0)
 
 
 @pytest.mark.parametrize("first", ["unwanted", "at its panel"])
