@@ -82,7 +82,7 @@ class Alarm:
         self.shelf_end: int | None = None
         self.table = LATCHING_ALARM if row.latch else ALARM
 
-    def apply(self, entry: AlarmChanged, utc: int = 0) -> None:
+    def apply(self, entry: AlarmChanged, utc: int) -> None:
         """Fold one entry, of ``utc``, into the state."""
         self.group.listed += (entry.now in LISTED) - (self.state in LISTED)
         self.state = entry.now
@@ -95,7 +95,7 @@ class Alarm:
         if entry.who:
             self.who, self.why, self.asked_utc = entry.who, entry.why, utc
 
-    def restore(self, entry: AlarmChanged, utc: int = 0) -> None:
+    def restore(self, entry: AlarmChanged, utc: int) -> None:
         """The same on replay, where the condition itself is not known yet: what stood is taken to stand until it is seen not to."""
         self.apply(entry, utc)
         self.live = entry.now in _STANDING

@@ -52,10 +52,10 @@ _ASTRAY = ("reasserted", "diverged", "rejected")
 
 
 class Output:
-    """The desired state of one output: wanted, commanded, read back, owner, why blocked, since when."""
+    """The desired state of one output: wanted, commanded, read back, owner, why blocked, when it was last written."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "since_utc", "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held")
+                 "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held")
 
     def __init__(self, row: OutputRow) -> None:
         self.row = row
@@ -78,17 +78,15 @@ class Output:
         self.panel = ""                         # why it is worked at its own panel
         self.held: float | None = None          # what a person forces it to, below interlocks; said anew in every scan
         self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
-        self.since_utc = 0
 
     @property
     def bound(self) -> bool:
         """Whether it does something else than its owner asks."""
         return bool(self.blocked) or self.held is not None or bool(self.panel)
 
-    def apply(self, entry: OutputChanged, utc: int) -> None:
+    def apply(self, entry: OutputChanged) -> None:
         """Fold one entry: a new wanted value and owner."""
         self.wanted, self.owner, self.cause, self.batch = entry.wanted, entry.owner, entry.cause, entry.batch
-        self.since_utc = utc
         if self.state in ("diverged", "rejected"):
             self.commanded = None               # wanted anew by somebody: it may be written again
 

@@ -45,7 +45,7 @@ class Interlock:
     """
 
     __slots__ = ("row", "truth", "since", "tripped", "active", "first_out", "bypass_until", "bypass_end", "bypass_by", "bypass_why",
-                 "announced", "trip_utc", "asked")
+                 "announced", "asked")
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -59,7 +59,6 @@ class Interlock:
         self.bypass_by = ""
         self.bypass_why = ""
         self.announced = False                  # that the bypass is about to end
-        self.trip_utc = 0
         self.asked = False
 
     def apply(self, entry: InterlockChanged, utc: int, mono: int | None = None) -> None:
@@ -67,7 +66,6 @@ class Interlock:
         if entry.event == "tripped":
             self.tripped = self.active = True
             self.first_out = entry.first_out
-            self.trip_utc = utc
         elif entry.event == "reset":
             self.tripped = self.active = self.first_out = False
         elif entry.event == "cleared":

@@ -64,7 +64,7 @@ class Pid:
             return self.out
         before = pv if self.fresh else self.y
         y, dy = (pv, 0.0) if self.fresh or not t.tf_s else self._filtered(pv, h_s, t.tf_s)
-        r = sp if not t.gap else sp - min(max(sp - y, -t.gap), t.gap)
+        r = _beyond_gap(t, sp, y)
         d = (t.td_s / N * self.d - t.gain * t.td_s * (y - before)) / (t.td_s / N + h_s) if t.td_s else 0.0
         p = t.gain * (t.b * r - y)
         v = p + self.integral + d + forward
@@ -93,12 +93,10 @@ class Pid:
 
         Without integral action there is nothing that would ever take such a bias away again: it is 0, and the output jumps.
         """
-        t = self.tuning
-        r = sp - min(max(sp - pv, -t.gap), t.gap)
-        integral = out - t.gain * (t.b * r - pv) - forward
+        integral = out - _proportional(self.tuning, sp, pv) - forward
         if math.isfinite(integral) and math.isfinite(sp):
             self.y, self.dy, self.d, self.sp, self.fresh = pv, 0.0, 0.0, sp, False
-            self.integral, self.out = integral if t.ti_s else 0.0, min(max(out, self.low), self.high)
+            self.integral, self.out = integral if self.tuning.ti_s else 0.0, min(max(out, self.low), self.high)
 
     def retune(self, tuning: Tuning) -> None:
         """Another tuning from now on; what it asks for stays where it is, unless there is no integral action to keep it there."""
@@ -119,6 +117,10 @@ def _tracking(tuning: Tuning) -> float:
     return math.sqrt(tuning.ti_s * tuning.td_s) if tuning.td_s else tuning.ti_s
 
 
+def _beyond_gap(tuning: Tuning, sp: float, y: float) -> float:
+    """The setpoint as the law sees it: nearer to pv by as much of the error as counts as none."""
+    return sp - min(max(sp - y, -tuning.gap), tuning.gap)
+
+
 def _proportional(tuning: Tuning, sp: float, y: float) -> float:
-    r = sp - min(max(sp - y, -tuning.gap), tuning.gap)
-    return tuning.gain * (tuning.b * r - y)
+    return tuning.gain * (tuning.b * _beyond_gap(tuning, sp, y) - y)

@@ -148,7 +148,7 @@ class Scan:
             self.tunings.apply(entry)
         elif isinstance(entry, OutputChanged):
             if entry.tag in parts.outputs.by_name:
-                parts.outputs.by_name[entry.tag].apply(entry, now.utc)
+                parts.outputs.by_name[entry.tag].apply(entry)
         elif isinstance(entry, Checked):
             parts.checks.apply(entry)
         elif isinstance(entry, InterlockChanged):

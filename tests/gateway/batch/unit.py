@@ -105,7 +105,7 @@ class Unit:
 
     def _apply(self, entry: Entry) -> None:
         if isinstance(entry, OutputChanged):
-            self.outputs.by_name[entry.tag].apply(entry, self.now.utc)
+            self.outputs.by_name[entry.tag].apply(entry)
         elif isinstance(entry, LoopMode):
             self.loops[entry.loop].apply(entry)
         self.engine.apply(entry, self.now)

@@ -133,12 +133,57 @@ def test_an_alarm_out_of_service_stays_silent_until_somebody_puts_it_back():
     assert rig.scan(True) == "UNACK"
 
 
+def test_what_happens_by_itself_is_recorded_with_unit_and_priority_and_names_no_person():
+    rig = Rig()
+    rig.scan(True)
+    rig.scan(False)
+    assert rig.log == [
+        AlarmChanged(alarm="lel_high", was="NORM", now="UNACK", priority="high", unit="R-101"),
+        AlarmChanged(alarm="lel_high", was="UNACK", now="RTNUN", priority="high", unit="R-101"),
+    ]
+
+
+def test_what_a_person_does_is_recorded_with_name_reason_and_for_a_shelf_its_end():
+    rig = Rig()
+    rig.scan(True)
+    for event, why in (("ACK", ""), ("SHELVE", "sensor is being changed"), ("DISABLE", "no spare")):
+        assert rig.command(event, why, minutes=1) == ""
+    said = {"alarm": "lel_high", "priority": "high", "unit": "R-101", "who": "operator"}
+    assert rig.log[1:] == [
+        AlarmChanged(was="UNACK", now="ACKED", **said),
+        AlarmChanged(was="ACKED", now="SHLVD", why="sensor is being changed", until_utc=rig.now.utc + 60 * SECOND, **said),
+        AlarmChanged(was="SHLVD", now="OOSRV", why="no spare", **said),
+    ]
+
+
+def test_a_shelf_lasts_a_shift_at_most_and_always_has_an_end():
+    rig = Rig()
+    assert "more than 0" in rig.command("SHELVE", "chatter", minutes=0)
+    assert "more than 0" in str(rig.alarms.command("lel_high", "SHELVE", "operator", "chatter", rig.now))
+    assert rig.command("SHELVE", "chatter", minutes=12 * 60) == ""
+
+
+def test_an_alarm_is_raised_while_another_one_stays_in_its_deadband():
+    rows = [AlarmRow(name=name, unit="R-101", priority="high", stays=name == "level") for name in ("level", "lel")]
+    alarms = Alarms(rows)
+    alarms.update([True, False], [False, False], Now(SECOND, 10**18), [True])
+    alarms.update([False, True], [False, False], Now(2 * SECOND, 10**18), [True])
+    assert [item.state for item in alarms.items] == ["UNACK", "UNACK"]
+
+
+@pytest.mark.parametrize(("truths", "hidden", "stays"), [([True], [False] * 2, [None]), ([True] * 2, [False], [None]), ([True] * 2, [False] * 2, [])])
+def test_a_scan_that_has_lost_a_condition_is_no_scan(truths: list[Truth], hidden: list[Truth], stays: list[Truth]):
+    alarms = Alarms([AlarmRow(name=name, unit="R-101", priority="high", stays=name == "a") for name in "ab"])
+    with pytest.raises(ValueError, match="shorter"):
+        alarms.update(truths, hidden, Now(SECOND, 10**18), stays)
+
+
 # --- restart -----------------------------------------------------------------------------------------------------------
 def restarted(rig: Rig) -> Rig:
     """The same alarm in a new process that has read the journal."""
     after = Rig(latch=rig.item.row.latch)
     for entry in rig.log:
-        after.item.restore(entry)
+        after.item.restore(entry, rig.now.utc)
     after.now = rig.now
     return after
 

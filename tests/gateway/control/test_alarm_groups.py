@@ -94,8 +94,15 @@ def test_several_are_acknowledged_at_once_each_as_it_was_seen():
     assert not isinstance(found, str)
     assert [entry.alarm for entry in found if isinstance(entry, AlarmChanged)] == ["A0", "A1"]
     (note,) = [entry for entry in found if isinstance(entry, Note)]
-    assert note.text == "not acknowledged: A2 is RTNUN by now, not UNACK; no alarm A9"
+    assert note == Note(text="not acknowledged: A2 is RTNUN by now, not UNACK; no alarm A9", who="Ann")
     assert [item.state for item in rig.alarms.items] == ["ACKED", "ACKED", "RTNUN", "NORM"]
+
+
+def test_where_all_could_be_acknowledged_nothing_else_is_noted():
+    rig = Rig()
+    rig.scan(0, 1)
+    found = rig.alarms.acknowledge({"A0": "UNACK", "A1": "UNACK"}, "Ann", "", rig.now)
+    assert [type(entry) for entry in found] == [AlarmChanged, AlarmChanged]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class Rig:
         given = {"name": "XV", "tag": VALVE, "readback": SWITCH, "settle_ns": 2 * SECOND, **row}
         self.outputs = Outputs([OutputRow(**given)], lambda tag, value, now, expires: self.sent.append(value))
         self.item: Output = self.outputs.items[0]
-        self.now = Now(0, 10**18)
+        self.now = Now(1000 * SECOND, 10**18)   # the plant has been up for a while
         self.started, self.follows = started, follows
         self.forced: dict[int, float] = {}
         self.quality = GOOD
@@ -33,7 +33,7 @@ class Rig:
     def want(self, value: float, owner: str = "program", again: bool = False) -> str:
         found = self.outputs.request(VALVE, value, owner, "test", again=again)
         if isinstance(found, OutputChanged):
-            self.item.apply(found, self.now.utc)
+            self.item.apply(found)
         return found if isinstance(found, str) else ""
 
     def scan(self, times: int = 1, shown: float | None = None) -> Rig:
@@ -56,6 +56,34 @@ class Rig:
 
 def test_nothing_is_written_until_somebody_wants_it():
     assert Rig().scan(100).sent == []
+
+
+def test_an_output_begins_as_nobodys():
+    item = Rig().item
+    assert (item.owner, item.cause, item.batch, item.blocked, item.panel) == ("none", "", "", (), "")
+    assert (item.wanted, item.loop, item.target, item.commanded) == (None, None, None, None)
+    assert (item.state, item.failure, item.sent_utc) == ("idle", "", 0)
+
+
+@pytest.mark.parametrize("first", ["unwanted", "at its panel"])
+def test_an_output_that_is_left_alone_does_not_keep_the_next_one_from_being_written(first: str):
+    image, sent = Image(["XV-1", "XV-2", "HS"], [10 * SECOND] * 3), list[tuple[int, float]]()
+    rows = [OutputRow(name=f"XV-{k + 1}", tag=k, readback=k, local=2 if k == 0 and first == "at its panel" else None) for k in (0, 1)]
+    outputs = Outputs(rows, lambda tag, value, now, expires: sent.append((tag, value)))
+    image.put(2, 0.0, GOOD, asked=1, seen=1, source=0)
+    outputs.by_name["XV-2"].apply(OutputChanged(tag="XV-2", wanted=1.0, was=0.0, owner="operator", cause="test"))
+    outputs.arbitrate(image, Now(SECOND, 10**18), {}, {}, True)
+    assert sent == [(1, 1.0)]
+
+
+def test_a_command_says_when_it_was_given_and_until_when_it_may_be_written():
+    image, sent = Image(["XV", "ZSO"], [10 * SECOND] * 2), list[tuple[int, float, int, int]]()
+    row = OutputRow(name="XV", tag=VALVE, readback=SWITCH, command_age_ns=3 * SECOND)
+    outputs = Outputs([row], lambda *command: sent.append(command))
+    outputs.items[0].apply(OutputChanged(tag="XV", wanted=1.0, was=0.0, owner="operator", cause="test"))
+    outputs.arbitrate(image, Now(100 * SECOND, 10**18), {}, {}, True)
+    assert sent == [(VALVE, 1.0, 100 * SECOND, 103 * SECOND)]
+    assert (outputs.items[0].sent_at, outputs.items[0].sent_utc) == (100 * SECOND, 10**18)
 
 
 def test_during_start_up_outputs_go_to_their_safe_value_whatever_is_wanted():
@@ -96,6 +124,45 @@ def test_a_trip_stands_above_the_recipe():
     assert rig.item.blocked == ("level",)
 
 
+def test_a_trip_forces_what_its_row_says_and_not_what_is_safe_otherwise():
+    rig = Rig(safe=0.0)
+    rig.want(0.0)
+    rig.scan(4)
+    rig.forced = {VALVE: 1.0}                   # a fan that has to run
+    assert rig.scan(4).sent == [0.0, 1.0]
+
+
+def test_a_trip_writes_anew_where_it_is_not_known_that_the_output_is_where_it_shall_be():
+    rig = Rig()
+    rig.want(0.0)
+    assert rig.scan(4).item.state == "verified"
+    rig.image.spoil([SWITCH], BAD_NO_COMMUNICATION)
+    rig.forced = {VALVE: 0.0}
+    assert rig.scan().sent == [0.0, 0.0]
+
+
+def test_a_trip_writes_nothing_where_the_output_is_known_to_be_where_it_shall_be():
+    rig = Rig()
+    rig.quality = GOOD | 0x0401                 # bits of information make nothing worse
+    rig.want(0.0)
+    assert rig.scan(4).item.state == "verified"
+    rig.forced = {VALVE: 0.0}
+    assert rig.scan(4).sent == [0.0]
+
+
+def test_what_a_loop_asked_for_moves_nothing_once_the_output_is_somebody_elses():
+    rig = Rig(high=100.0)
+    rig.item.loop = 80.0
+    rig.want(20.0, "operator")
+    assert rig.scan(4).sent == [20.0]
+
+
+def test_an_output_that_comes_to_a_loop_stays_as_wanted_until_the_loop_has_asked():
+    rig = Rig(high=100.0)
+    rig.want(20.0, "loop")
+    assert rig.scan(4).sent == [20.0]
+
+
 @pytest.mark.parametrize("rate", [None, 10.0])
 def test_what_is_still_wanted_when_a_permissive_is_back_is_written_again(rate: float | None):
     rig = Rig(rate_per_s=rate)
@@ -116,12 +183,40 @@ def test_after_the_reset_of_a_trip_nothing_moves_until_somebody_wants_it_anew():
     assert [(e.wanted, e.was, e.owner) for e in taken if isinstance(e, OutputChanged)] == [(0.0, 1.0, "interlock")]
     for entry in taken:
         assert isinstance(entry, OutputChanged)
-        rig.item.apply(entry, 0)
+        rig.item.apply(entry)
     rig.scan(10)
     rig.forced = {}
     assert rig.scan(10).sent == [1.0, 0.0]
     rig.want(1.0, "operator")
     assert rig.scan().sent == [1.0, 0.0, 1.0]
+
+
+def test_what_is_wanted_is_recorded_with_what_it_was_for_whom_and_why():
+    rig = Rig()
+    assert rig.outputs.request(VALVE, 1.0, "program", "fill") == OutputChanged(
+        tag="XV", wanted=1.0, was=1.0, owner="program", cause="fill"
+    )  # nobody had wanted anything
+    rig.want(0.0)
+    assert rig.outputs.request(VALVE, 1.0, "operator", "rinse", "B-7") == OutputChanged(
+        tag="XV", wanted=1.0, was=0.0, owner="operator", cause="rinse", batch="B-7"
+    )
+
+
+def test_what_is_wanted_so_already_is_no_change_unless_it_was_given_up_and_is_asked_for_again():
+    rig = Rig(follows=False)
+    rig.want(1.0)
+    rig.scan(60)
+    assert rig.item.state == "diverged"
+    assert rig.outputs.request(VALVE, 1.0, "program", "test") is None
+    assert rig.outputs.request(VALVE, 1.0, "program", "test", again=True) is not None
+
+
+def test_a_trip_takes_an_output_from_a_batch_and_the_record_says_from_which():
+    rig = Rig()
+    rig.item.apply(OutputChanged(tag="XV", wanted=1.0, was=1.0, owner="program", batch="B-7"))
+    assert rig.outputs.take({VALVE: 0.0}, "interlock level") == [
+        OutputChanged(tag="XV", wanted=0.0, was=1.0, owner="interlock", cause="interlock level", batch="B-7")
+    ]
 
 
 def test_a_trip_takes_nothing_from_a_loop_nor_what_is_wanted_so_already():
@@ -136,6 +231,7 @@ def test_after_a_restart_nobody_wants_anything_and_what_had_no_safe_value_stays_
     rig = Rig(safe=None)
     rig.want(1.0)
     rig.outputs.forget()
+    assert (rig.item.wanted, rig.item.owner, rig.item.cause, rig.item.batch) == (None, "none", "", "")
     assert rig.scan(20).sent == []
 
 
@@ -178,6 +274,106 @@ def test_a_reading_that_is_not_good_proves_nothing():
     assert rig.scan(2).item.state == "verified"
 
 
+def test_what_the_device_refused_is_written_again_when_it_is_wanted_anew():
+    rig = Rig(follows=False)
+    rig.want(1.0)
+    rig.scan()
+    rig.outputs.outcome(VALVE, 1.0, "rejected", "exception 4")
+    assert rig.item.state == "rejected"
+    assert rig.scan(60).sent == [1.0]           # a refusal is no drift: it is not asked again by itself
+    rig.want(1.0, again=True)
+    assert rig.scan().sent == [1.0, 1.0]
+
+
+def test_a_failed_write_is_recorded_with_tag_value_and_detail():
+    rig = Rig()
+    rig.want(1.0)
+    rig.scan()
+    rig.outputs.outcome(VALVE, 1.0, "rejected", "exception 4")
+    assert rig.outputs.failures == [WriteFailed(tag="XV", wanted=1.0, outcome="rejected", detail="exception 4")]
+
+
+def test_a_write_that_was_accepted_is_no_failure():
+    rig = Rig()
+    rig.want(1.0)
+    rig.scan()
+    rig.outputs.outcome(VALVE, 1.0, "accepted", "")
+    assert rig.outputs.failures == []
+    assert rig.item.state == "sent"             # and no proof: that is what the read-back is for
+
+
+@pytest.mark.fault("P02")
+@pytest.mark.parametrize(("reassert", "tripped", "detail"), [
+    (True, False, "left alone after one re-assertion"),
+    (False, False, "not re-asserted by policy"),
+    (False, True, "asked for again and again"),
+    (True, True, "asked for again and again"),
+])  # fmt: skip
+def test_the_record_of_drift_says_what_is_done_about_it(reassert: bool, tripped: bool, detail: str):
+    rig = Rig(reassert=reassert, follows=False).scan(shown=1.0)
+    rig.forced = {VALVE: 0.0} if tripped else {}
+    rig.want(0.0)
+    rig.scan(60)
+    assert rig.outputs.failures == [WriteFailed(tag="XV", wanted=0.0, outcome="diverged", readback=1.0, detail=detail)]
+
+
+@pytest.mark.fault("P02")
+def test_a_stuck_valve_has_its_settling_time_and_no_more_before_it_is_asked_again():
+    rig = Rig(follows=False)
+    rig.want(1.0)
+    assert rig.scan(4).sent == [1.0]
+    assert rig.scan().sent == [1.0, 1.0]        # 2 s after the first
+
+
+@pytest.mark.fault("P02")
+def test_a_trip_asks_a_stuck_valve_again_after_every_settling_time():
+    rig = Rig(follows=False).scan(shown=1.0)
+    rig.forced = {VALVE: 0.0}
+    assert len(rig.scan(41).sent) == 11         # at 0, 2, 4 ... 20 s
+
+
+def test_a_reading_that_was_asked_for_before_the_write_proves_nothing():
+    rig = Rig(follows=False)
+    rig.want(0.0)
+    rig.scan()
+    for asked in (1, rig.now.mono):             # long ago, and in the same moment
+        rig.image.put(SWITCH, 0.0, GOOD, asked=asked, seen=rig.now.mono, source=0)
+        rig.outputs.arbitrate(rig.image, Now(rig.now.mono + SECOND, rig.now.utc + SECOND), {}, {}, True)
+        assert rig.item.state == "sent"
+
+
+@pytest.mark.parametrize(("answer", "asked_before_s", "quality"), [(0.0, 1.0, GOOD), (0.0, 0.0, GOOD), (0.0, -1.0, BAD_NO_COMMUNICATION)])
+def test_neither_a_late_answer_nor_a_bad_one_turns_what_was_verified_into_drift(answer: float, asked_before_s: float, quality: int):
+    """An answer to a question of before the write that comes after the proof tells how it was then."""
+    rig = Rig()
+    rig.want(1.0)
+    rig.scan()
+    wrote = rig.now.mono
+    rig.scan()
+    assert rig.item.state == "verified"
+    rig.image.put(SWITCH, answer, quality, asked=wrote - round(asked_before_s * SECOND), seen=rig.now.mono, source=0)
+    rig.outputs.arbitrate(rig.image, Now(rig.now.mono + SECOND, rig.now.utc + SECOND), {}, {}, True)
+    assert rig.item.state == "verified"
+
+
+def test_a_read_back_at_the_edge_of_the_tolerance_is_as_commanded_and_stays_so():
+    rig = Rig(tolerance=0.5)
+    rig.want(1.0)
+    assert rig.scan(40, shown=0.5).item.state == "verified"
+    assert rig.sent == [1.0]
+
+
+def test_a_good_reading_with_bits_of_information_is_as_good_as_any():
+    """What stands below the two severity bits of a status code does not make it worse."""
+    rig = Rig(follows=False)
+    rig.quality = GOOD | 0x0401
+    rig.want(1.0)
+    assert rig.scan(60).item.state == "diverged"
+    assert rig.item.really(rig.image) == 0.0
+    assert rig.outputs.actual(VALVE, rig.image) == 0.0
+    assert rig.scan(shown=1.0).sent == [1.0, 1.0]
+
+
 def test_what_was_given_up_is_written_again_when_it_is_wanted_anew():
     rig = Rig(follows=False)
     rig.want(1.0)
@@ -202,6 +398,16 @@ def test_a_trip_writes_although_the_same_value_failed_before(result: str):
     assert len(rig.scan(10, shown=1.0).sent) > before + 1
 
 
+def test_a_trip_that_the_device_refuses_asks_again_after_every_settling_time():
+    rig = Rig(follows=False).scan(shown=1.0)
+    rig.forced = {VALVE: 0.0}
+    for _ in range(17):
+        rig.scan()
+        rig.outputs.outcome(VALVE, 0.0, "rejected", "exception 4")
+    assert rig.sent == [0.0] * 5                # at 0, 2, 4, 6 and 8 s
+    assert rig.item.state == "rejected"
+
+
 def test_a_failure_is_recorded_once_and_again_after_it_worked_between():
     rig = Rig()
     rig.want(1.0)
@@ -209,7 +415,7 @@ def test_a_failure_is_recorded_once_and_again_after_it_worked_between():
     for _ in range(20):
         rig.outputs.outcome(VALVE, 1.0, "unverified", "timeout")
     assert rig.failures == [("unverified", None)]
-    rig.scan(4)
+    assert rig.scan(4).item.failure == ""
     rig.outputs.outcome(VALVE, 1.0, "unverified", "timeout")
     assert len(rig.failures) == 2
 
@@ -239,6 +445,53 @@ def test_a_rate_limit_holds_for_the_first_move_after_a_long_rest_too():
     assert all(abs(b - a) <= 5.0 + 1e-9 for a, b in zip(rig.sent, rig.sent[1:], strict=False))
 
 
+def test_the_ramp_after_a_trip_begins_where_the_trip_has_put_it():
+    rig = Rig(high=100.0, rate_per_s=10.0)
+    rig.want(80.0)
+    rig.scan()
+    rig.forced = {VALVE: 0.0}
+    rig.scan(4)
+    rig.forced = {}
+    rig.sent.clear()
+    assert rig.scan(3).sent == pytest.approx([5.0, 10.0, 15.0])
+
+
+def test_the_first_ramp_begins_at_what_ran_when_the_start_up_was_over_and_not_at_its_time():
+    rig = Rig(safe=None, high=100.0, rate_per_s=10.0)
+    rig.scan(shown=50.0).outputs.take_over(rig.image)
+    rig.scan(100)
+    rig.want(80.0)
+    assert rig.scan(2).sent == pytest.approx([55.0, 60.0])
+
+
+def test_what_a_loop_asks_for_is_what_it_does_once_the_ramp_has_arrived():
+    rig = Rig(high=100.0, rate_per_s=10.0)
+    rig.scan(shown=0.0).outputs.take_over(rig.image)
+    rig.item.owner, rig.item.loop = "loop", 10.0
+    assert rig.item.really(rig.image) is None
+    assert rig.scan().item.really(rig.image) == pytest.approx(5.0)
+    assert rig.scan(2).item.really(rig.image) is None
+
+
+@pytest.mark.fault("P02")
+def test_of_what_has_gone_astray_its_loop_learns_what_it_does_and_nothing_where_that_is_not_known():
+    rig = Rig(follows=False, high=100.0)
+    rig.want(80.0)
+    rig.scan(60, shown=30.0)
+    assert rig.item.state == "diverged"
+    assert rig.item.really(rig.image) == 30.0
+    rig.image.spoil([SWITCH], BAD_NO_COMMUNICATION)
+    assert rig.item.really(rig.image) is None
+
+
+def test_a_fine_device_is_asked_for_round_values():
+    rig = Rig(high=100.0, quantum=0.1)
+    rig.want(0.31)
+    rig.scan(2)
+    rig.want(99.97)
+    assert rig.scan(2).sent == [0.3, 100.0]     # not 0.30000000000000004
+
+
 def test_a_slow_ramp_arrives_although_the_device_is_coarse():
     rig = Rig(high=100.0, rate_per_s=0.1, quantum=0.5)
     rig.want(0.0)
@@ -261,6 +514,33 @@ def test_moves_inside_the_deadband_are_spared_but_the_ends_are_reached():
         rig.want(value)
         rig.scan()
     assert rig.sent == [0.5, 0.7, 0.95, 1.0]
+
+
+def test_what_is_wanted_anew_after_it_was_given_up_is_written_as_it_is_wanted():
+    """The deadband spares moves from where an output is; where that is not known it spares nothing."""
+    rig = Rig(deadband=0.1, tolerance=0.01, reassert=False)
+    for value in (0.5, 0.55):
+        rig.want(value)
+        rig.scan(4)
+    assert rig.scan(10, shown=0.0).item.state == "diverged"
+    rig.want(0.55, again=True)
+    assert rig.scan().sent == [0.5, 0.55]
+
+
+def test_a_move_of_the_whole_deadband_is_made():
+    rig = Rig(deadband=0.25)
+    for value in (0.25, 0.5):
+        rig.want(value)
+        rig.scan()
+    assert rig.sent == [0.25, 0.5]
+
+
+def test_what_is_first_wanted_after_the_start_up_is_written_however_near_it_is_to_what_runs():
+    rig = Rig(safe=None, high=100.0, deadband=5.0)
+    rig.scan(shown=50.0).outputs.take_over(rig.image)
+    rig.want(52.0)
+    assert rig.scan(4).sent == [52.0]
+    assert rig.item.state == "verified"
 
 
 @given(st.lists(st.floats(-10, 200), min_size=1, max_size=30), st.sampled_from((0.0, 0.5, 7.0)), st.sampled_from((None, 5.0)))
@@ -294,6 +574,32 @@ def test_what_runs_when_the_start_up_is_over_counts_as_commanded_and_nothing_is_
     assert rig.image.value[VALVE] == 1.0  # told to run, and it does not: for an interlock to see
 
 
+def test_what_is_not_known_to_run_when_the_start_up_is_over_counts_as_not_commanded():
+    rig = Rig(safe=None)
+    rig.quality = BAD_NO_COMMUNICATION
+    rig.scan(shown=1.0).outputs.take_over(rig.image)
+    assert rig.item.commanded is None
+
+
+@pytest.mark.parametrize(("force", "echo", "quality", "writes"), [
+    (0.0, 0.0, GOOD, 0),                        # told so, and there: nothing to say
+    (0.0, 1.0, GOOD, 1),                        # somebody has told it to open, and it has not moved yet
+    (0.0, 1.0, GOOD | 0x0401, 1),
+    (0.0, 1.0, BAD_NO_COMMUNICATION, 0),        # what it was told is not known, but it is where it shall be
+    (0.0, 0.5, GOOD, 0),                        # inside the tolerance
+    (1.0, 1.0, GOOD, 0),
+])  # fmt: skip
+def test_a_trip_writes_where_the_device_was_told_something_else_although_the_switch_has_not_moved(
+    force: float, echo: float, quality: int, writes: int
+):
+    rig = Rig()
+    rig.want(force)
+    assert rig.scan(4, shown=force).item.state == "verified"
+    rig.image.put(VALVE, echo, quality, asked=rig.now.mono, seen=rig.now.mono, source=0)
+    rig.forced = {VALVE: force}
+    assert len(rig.scan(shown=force).sent) == 1 + writes
+
+
 # --- worked at its own panel --------------------------------------------------------------------------------------------
 LOCAL = 2
 
@@ -321,6 +627,42 @@ def worked() -> Panel:
     rig.turn(0.0)
     rig.scan(4)
     return rig
+
+
+def test_what_happens_at_a_panel_is_recorded_and_belongs_to_no_batch_any_more():
+    rig = Panel()
+    rig.item.apply(OutputChanged(tag="XV", wanted=40.0, was=40.0, owner="program", cause="fill", batch="B-7"))
+    rig.scan(4)
+    rig.turn(0.0)
+    rig.scan(4)
+    assert (rig.item.batch, rig.item.cause) == ("", "HS stands in local")
+    rig.turn(1.0)
+    rig.scan(4)
+    assert rig.outputs.failures == [
+        OutputChanged(tag="XV", wanted=40.0, was=40.0, owner="local", cause="HS stands in local"),
+        OutputChanged(tag="XV", wanted=40.0, was=40.0, owner="none", cause="HS stands in remote again"),
+    ]
+
+
+def test_taken_to_its_panel_before_anybody_wanted_anything_or_knows_what_it_does_it_is_recorded_at_its_least():
+    rig = Panel(low=10.0)
+    rig.turn(0.0)
+    rig.scan()
+    assert rig.handed == [("local", 10.0)]
+    assert rig.item.wanted is None
+
+
+def test_what_failed_before_it_was_worked_at_its_panel_is_told_anew_if_it_fails_after():
+    rig = Panel(follows=False)
+    rig.want(40.0)
+    rig.scan(60, shown=0.0)
+    rig.turn(0.0)
+    assert rig.scan(4, shown=0.0).item.state == "verified"
+    rig.turn(1.0)
+    rig.scan(4, shown=0.0)
+    rig.want(40.0)
+    rig.scan(60, shown=0.0)
+    assert rig.failures == [("diverged", 0.0), ("diverged", 0.0)]
 
 
 def test_in_local_nothing_is_written_and_what_it_does_is_what_is_wanted():
@@ -354,6 +696,12 @@ def test_an_interlock_is_written_in_local_too_and_takes_it_from_the_panel():
     rig.forced = {VALVE: 0.0}
     assert rig.scan(4).sent == [40.0, 0.0]
     assert rig.item.panel == ""
+
+
+def test_a_switch_whose_reading_has_bits_of_information_is_as_good_as_any():
+    rig = worked()
+    rig.turn(1.0, GOOD | 0x0401)
+    assert rig.scan(4).item.panel == ""
 
 
 @pytest.mark.parametrize(("before", "panel"), [(1.0, False), (0.0, True)])

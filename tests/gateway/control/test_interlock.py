@@ -7,6 +7,7 @@ import random
 import pytest
 
 from gateway.control.chain import InterlockChanged
+from gateway.control.force import REMIND_NS
 from gateway.control.image import SECOND, Now
 from gateway.control.interlock import Interlocks, Row
 
@@ -156,6 +157,45 @@ def test_the_first_of_a_group_is_marked_and_the_others_are_not():
     assert [(e.interlock, e.first_out) for e in rig.log] == [("b", True), ("c", True), ("a", False)]
 
 
+def test_what_happens_by_itself_is_recorded_with_unit_and_cause_and_names_no_person():
+    rig = Rig(row(latch=False)).scan(True).scan(False)
+    assert rig.log == [
+        InterlockChanged(interlock="level", unit="R-101", event="tripped", first_out=True, cause="true"),
+        InterlockChanged(interlock="level", unit="R-101", event="cleared"),
+    ]
+
+
+def test_what_a_person_asks_is_recorded_with_unit_name_and_reason():
+    rig = Rig(row()).scan(True).scan(False)
+    assert rig.reset() == ""
+    assert rig.bypass(60) == ""
+    assert rig.ask(rig.interlocks.unbypass("level", "operator", "done")) == ""
+    until = rig.now.utc + 3600 * SECOND
+    assert rig.log[1:] == [
+        InterlockChanged(interlock="level", unit="R-101", event="reset", who="operator", why="seen to"),
+        InterlockChanged(interlock="level", unit="R-101", event="bypassed", who="operator", why="calibration", until_utc=until),
+        InterlockChanged(interlock="level", unit="R-101", event="bypass_ended", who="operator", why="done"),
+    ]
+
+
+def test_a_request_of_nobody_is_one_of_somebody_unknown_and_does_not_block_the_row_for_ever():
+    rig = Rig(row()).scan(True).scan(False)
+    assert rig.ask(rig.interlocks.reset("level", "", "")) == ""
+    assert rig.log[-1].who == "unknown"
+    assert rig.bypass(60) == ""
+
+
+def test_a_row_that_was_seen_to_be_well_says_so():
+    item = Rig(row()).scan(None).interlocks.items[0]
+    assert item.truth is None
+    assert Rig(row()).scan(False).interlocks.items[0].truth is False
+
+
+def test_a_scan_that_has_lost_a_cause_is_no_scan():
+    with pytest.raises(ValueError, match="shorter"):
+        Rig(row("a"), row("b")).scan(True)
+
+
 @pytest.mark.parametrize(("hold", "where"), [("unit", "R-101"), ("all", "*"), ("none", "")])
 def test_a_trip_says_who_has_to_hold(hold: str, where: str):
     rig = Rig(row(hold=hold)).scan(True)
@@ -177,6 +217,14 @@ def test_before_the_first_full_image_a_trip_acts_and_does_not_latch():
     assert rig.events() == []
     rig.interlocks.arm()
     assert rig.scan(None).events() == ["tripped"]
+
+
+def test_what_stands_as_the_start_up_ends_trips_and_latches_in_the_next_scan():
+    rig = Rig(row(), armed=False).scan(True, times=3)
+    rig.interlocks.arm()
+    assert rig.scan(True).events() == ["tripped"]
+    assert rig.interlocks.holds == [("R-101", "level")]
+    assert rig.scan(False).forced == {ACID: 0.0}
 
 
 def test_what_was_latched_before_a_restart_is_latched_after_it():
@@ -229,6 +277,36 @@ def test_after_a_restart_a_bypass_lasts_as_long_as_was_left_of_it():
     assert rig.scan(True, times=2).forced == {ACID: 0.0}
 
 
+@pytest.mark.fault("P11")
+def test_the_end_of_a_bypass_is_announced_once_as_long_before_as_the_site_wants_it():
+    rig = Rig(row()).scan(False)
+    assert rig.bypass(REMIND_NS / SECOND / 60 + 1) == ""
+    assert rig.scan(False, times=119).events() == ["bypassed"]
+    assert rig.scan(False).events() == ["bypassed", "bypass_ending"]
+    assert rig.scan(False, times=100).events() == ["bypassed", "bypass_ending"]
+    assert rig.log[1].until_utc == rig.log[0].until_utc
+
+
+def test_the_end_of_a_bypass_that_is_no_longer_than_the_announcement_was_announced_as_it_began():
+    rig = Rig(row()).scan(False)
+    assert rig.bypass(REMIND_NS / SECOND / 60) == ""
+    rig.scan(False, times=round(2 * REMIND_NS / SECOND) + 2)
+    assert rig.events() == ["bypassed", "bypass_ended"]
+
+
+def test_a_bypass_is_counted_where_it_is_and_nothing_is_left_of_it_when_it_has_ended():
+    rig = Rig(row("level"), row("speed", unit="R-102")).scan(False, False)
+    assert (rig.interlocks.bypassed("R-101"), rig.interlocks.bypassed("R-102")) == (0, 0)
+    assert rig.bypass(1) == ""
+    rig.scan(False, False)
+    item = rig.interlocks.by_name["level"]
+    assert (rig.interlocks.bypassed("R-101"), rig.interlocks.bypassed("R-102")) == (1, 0)
+    assert (item.bypass_by, item.bypass_why) == ("operator", "calibration")
+    rig.scan(False, False, times=121)
+    assert rig.interlocks.bypassed("R-101") == 0
+    assert (item.bypass_by, item.bypass_why) == ("", "")
+
+
 @pytest.mark.parametrize("permissive", [True, False])
 def test_a_bypass_that_ends_as_the_cause_goes_leaves_nothing_forced(permissive: bool):
     rig = Rig(row(permissive=permissive, latch=False)).scan(True)
@@ -249,6 +327,12 @@ def test_a_bypass_of_a_tripped_row_lets_go_and_its_end_forces_again():
 def test_the_line_does_not_restart_while_a_row_of_another_unit_holds_all_of_it():
     rig = Rig(row("a", unit="R-102"), row("b", unit="FP-201", hold="all")).scan(True, True)
     assert rig.interlocks.standing("R-101") == ["b"]
+
+
+def test_what_a_row_of_the_site_forces_stands_for_every_unit_and_what_another_unit_has_does_not():
+    rig = Rig(row("estop", unit=""), row("speed", unit="R-102")).scan(True, True)
+    assert rig.interlocks.standing("R-101") == ["estop"]
+    assert rig.interlocks.standing("R-102") == ["estop", "speed"]
 
 
 # --- against a truth table ---------------------------------------------------------------------------------------------

@@ -54,6 +54,22 @@ def test_the_integral_follows_an_actuator_that_somebody_else_holds():
     assert pid.update(20.0, 20.0, 0.1, feedback=0.0) == pytest.approx(0.0, abs=2.0)
 
 
+@pytest.mark.parametrize(("td_s", "tt_s"), [(0.0, 100.0), (4.0, 20.0)])
+def test_the_integral_goes_to_what_is_really_done_with_the_tracking_time_of_the_book(td_s: float, tt_s: float):
+    """Tt = Ti for a PI, sqrt(Ti Td) with derivative action: of a gap of 20 % that much is made up for in a second."""
+    pid = Pid(Tuning(1.0, 100.0, td_s))
+    pid.track(50.0, 40.0, 40.0)
+    pid.update(40.0, 40.0, 1.0, feedback=30.0)
+    assert pid.update(40.0, 40.0, 1.0) == pytest.approx(50.0 - 20.0 / tt_s)
+
+
+def test_a_step_longer_than_the_tracking_time_takes_the_integral_to_what_is_done_and_not_past_it():
+    pid = Pid(Tuning(1.0, 0.5))
+    pid.track(50.0, 40.0, 40.0)
+    pid.update(40.0, 40.0, 2.0, feedback=30.0)
+    assert pid.update(40.0, 40.0, 2.0, feedback=30.0) == pytest.approx(30.0)
+
+
 @given(numbers, numbers, st.floats(0.0, 100.0), st.floats(0.1, 20.0), st.floats(0.0, 1.0), st.sampled_from((5.0, 300.0)),
        st.sampled_from((0.0, 2.0)), st.floats(-50.0, 50.0))
 def test_taking_over_from_manual_does_not_bump(sp: float, pv: float, out: float, gain: float, b: float, ti_s: float, gap: float, ff: float):
@@ -73,6 +89,19 @@ def test_without_integral_action_nothing_of_the_manual_output_is_kept():
 def test_a_controller_that_was_never_updated_asks_for_nothing():
     assert Pid(Tuning(1.0, 10.0)).update(math.nan, 20.0, 1.0) == 0.0
     assert Pid(Tuning(1.0, 10.0), low=20.0).update(math.nan, 20.0, 1.0) == 20.0
+    assert Pid(Tuning(1.0, 10.0)).terms == (0.0, 0.0, 0.0, 0.0)
+
+
+def test_unless_it_is_told_otherwise_an_output_goes_from_nothing_to_100_percent():
+    assert Pid(Tuning(10.0)).update(50.0, 0.0, 1.0) == 100.0
+    assert Pid(Tuning(10.0)).update(0.0, 50.0, 1.0) == 0.0
+
+
+def test_the_first_reading_is_no_slope():
+    """A controller that has seen one pv knows of no movement: nothing of D in its first output."""
+    pid = Pid(Tuning(2.0, 60.0, 20.0))
+    assert pid.update(50.0, 30.0, 0.5) == pytest.approx(40.0)
+    assert pid.terms == pytest.approx((40.0, 0.0, 0.0, 0.0))
 
 
 def test_a_reading_that_is_no_number_changes_nothing():
@@ -83,6 +112,15 @@ def test_a_reading_that_is_no_number_changes_nothing():
         assert pid.update(60.0, poison, 1.0) == 40.0
         assert pid.update(poison, 55.0, 1.0) == 40.0
         assert pid.update(60.0, 55.0, poison) == 40.0
+    assert [pid.update(60.0, 54.0, 1.0) for _ in range(5)] == [twin.update(60.0, 54.0, 1.0) for _ in range(5)]
+
+
+@pytest.mark.parametrize("h_s", [0.0, -1.0])
+def test_where_no_time_has_passed_nothing_moves(h_s: float):
+    pid, twin = Pid(Tuning(2.0, 30.0, 5.0)), Pid(Tuning(2.0, 30.0, 5.0))
+    pid.track(40.0, 60.0, 55.0)
+    twin.track(40.0, 60.0, 55.0)
+    assert pid.update(60.0, 20.0, h_s) == 40.0
     assert [pid.update(60.0, 54.0, 1.0) for _ in range(5)] == [twin.update(60.0, 54.0, 1.0) for _ in range(5)]
 
 
@@ -130,6 +168,14 @@ def test_another_tuning_does_not_bump(sp: float, pv: float, gain: float, other: 
     before = pid.update(sp, pv, 1e-9)
     pid.retune(Tuning(other, ti_2, td_2, 0.0, b, gap))
     assert pid.update(sp, pv, 1e-9) == pytest.approx(before, abs=0.01)
+
+
+def test_a_tuning_without_integral_action_keeps_nothing_of_what_the_one_before_had_gathered():
+    pid = Pid(Tuning(2.0, 60.0))
+    pid.track(70.0, 30.0, 30.0)
+    pid.retune(Tuning(2.0))
+    assert pid.update(30.0, 10.0, 1.0) == pytest.approx(40.0)
+    assert pid.update(30.0, 30.0, 1.0) == 0.0
 
 
 def test_another_derivative_gain_in_the_middle_of_a_move_does_not_bump():

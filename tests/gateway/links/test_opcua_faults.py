@@ -448,7 +448,7 @@ def test_a_write_that_is_accepted_and_does_nothing_is_seen_at_once_and_ends_as_d
         outputs = Outputs([row], wired.talk.write)
         entry = outputs.request(STREAM, 3.0, "operator", "by hand")
         assert isinstance(entry, OutputChanged)
-        outputs.items[0].apply(entry, 0)
+        outputs.items[0].apply(entry)
         began = now().mono
         outputs.arbitrate(image, now(), {}, {}, True)
         wired.link.poke(began)
