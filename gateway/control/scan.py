@@ -43,6 +43,7 @@ from gateway.control.release import latched, stay
 from gateway.control.tuning.experiment import Tunings
 
 COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
+URGENT = ("batch.hold", "batch.stop", "batch.abort")    # these do not wait behind a flood of others
 
 
 class Result(msgspec.Struct):
@@ -88,6 +89,8 @@ class Scan:
         image.age(now.mono)
         parts.outputs.show(image)
         self._force(now, entries)
+        if len(self.inbox) > COMMANDS_PER_SCAN:
+            self.inbox = deque(sorted(self.inbox, key=_in_turn))
         answers = [self.commands.carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
         parts.checks.look(now.utc)
         self._figures(now)
@@ -397,6 +400,10 @@ class Scan:
     def _pv(self, loop: Loop) -> float | None:
         i = loop.row.pv
         return None if i is None or self.parts.image.quality[i] & 0xC0000000 else self.parts.image.value[i]
+
+
+def _in_turn(command: Command) -> bool:
+    return command.verb not in URGENT
 
 
 def replay(scan: Scan, stored: Sequence[Any]) -> None:

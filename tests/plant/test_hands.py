@@ -59,3 +59,13 @@ def test_acid_that_lies_over_metal_is_not_forgotten_when_its_batch_is_aborted(do
     assert dosed > 0.3
     assert scene.value("FQY-1011") == pytest.approx(dosed, abs=0.01)
     assert scene.value("NY-1011") > 2.0
+
+
+def test_a_hold_does_not_wait_behind_a_flood_of_commands(dosing: Scene):
+    scene = dosing
+    for k in range(400):
+        scene.rehearsal.command("alarm.ack", f"no alarm {k}", who="a program")
+    scene.rehearsal.command("batch.hold", "B-1", who="operator")
+    scene.step()
+    assert scene.asked_of("XV-1011") == 0.0
+    scene.until(lambda: scene.state == "HELD", 2)
