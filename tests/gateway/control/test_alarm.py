@@ -36,6 +36,12 @@ class Rig:
         return ""
 
 
+def test_an_alarm_begins_as_one_that_never_sounded_and_that_nobody_has_touched():
+    item = Rig().item
+    assert (item.state, item.live, item.first_out, item.sounded_utc) == ("NORM", False, False, 0)
+    assert (item.who, item.why, item.asked_utc) == ("", "", 0)
+
+
 def test_an_alarm_waits_for_its_delay_and_starts_anew_when_the_condition_breaks():
     rig = Rig(on_delay_ns=3 * SECOND)
     assert rig.scan(True, times=3) == "NORM"
@@ -171,7 +177,9 @@ def test_an_alarm_is_raised_while_another_one_stays_in_its_deadband():
     assert [item.state for item in alarms.items] == ["UNACK", "UNACK"]
 
 
-@pytest.mark.parametrize(("truths", "hidden", "stays"), [([True], [False] * 2, [None]), ([True] * 2, [False], [None]), ([True] * 2, [False] * 2, [])])
+@pytest.mark.parametrize(("truths", "hidden", "stays"), [
+    ([True], [False] * 2, [None]), ([True] * 2, [False], [None]), ([True] * 2, [False] * 2, []),
+])  # fmt: skip
 def test_a_scan_that_has_lost_a_condition_is_no_scan(truths: list[Truth], hidden: list[Truth], stays: list[Truth]):
     alarms = Alarms([AlarmRow(name=name, unit="R-101", priority="high", stays=name == "a") for name in "ab"])
     with pytest.raises(ValueError, match="shorter"):

@@ -65,12 +65,26 @@ class Rig:
     ("MANUAL", None, {"out": 101.0}, "TIC.out: 101 outside 0..100"),
     ("MANUAL", None, {"out": float("nan")}, "outside 0..100"),
     ("AUTO", 60.0, {"ramp_per_min": -1.0}, "no ramp"),
+    ("AUTO", 60.0, {"ramp_per_min": 0.0}, "no ramp"),
+    ("AUTO", 60.0, {"ramp_per_min": float("inf")}, "no ramp"),
 ])  # fmt: skip
 @pytest.mark.fault("O02")
 def test_what_a_loop_cannot_do_is_refused(mode: str, sp: float | None, more: dict[str, float], refusal: str):
     rig = Rig(sp_low=0.0, sp_high=95.0)
     assert refusal in rig.set(mode, sp, **more)
     assert rig.loop.mode == "MANUAL"
+
+
+def test_the_ends_of_its_range_belong_to_it():
+    rig = Rig(sp_low=20.0, sp_high=95.0, out_low=5.0, out_high=90.0)
+    for sp, out in ((20.0, 5.0), (95.0, 90.0)):
+        assert rig.set("AUTO", sp) == ""
+        assert rig.set("MANUAL", out=out) == ""
+    assert (rig.loop.sp, rig.out) == (95.0, 90.0)
+
+
+def test_a_selector_is_not_driven_by_an_outer_loop():
+    assert "AUTO or MANUAL" in Rig(kind="select", outer=True).set("CASCADE")
 
 
 def test_an_unlimited_setpoint_must_still_be_a_number():
@@ -85,6 +99,67 @@ def test_asking_for_what_is_so_already_is_no_entry():
     assert isinstance(request(rig.loop, "AUTO", 61.0, "operator", "more"), LoopMode)
     assert isinstance(request(rig.loop, "AUTO", 60.0, "program", "taken over"), LoopMode)
 
+
+def test_another_ramp_is_a_change_the_same_one_is_none_and_in_manual_there_is_none():
+    rig = Rig()
+    rig.set("AUTO", 60.0, ramp_per_min=0.6)
+    assert request(rig.loop, "AUTO", 60.0, "operator", "again", ramp_per_min=0.6) is None
+    assert isinstance(request(rig.loop, "AUTO", 60.0, "operator", "faster", ramp_per_min=1.2), LoopMode)
+    rig.set("AUTO", 60.0)
+    rig.set("AUTO", 61.0)                       # at once from now on
+    assert isinstance(request(rig.loop, "AUTO", 61.0, "operator", "slowly", ramp_per_min=60.0), LoopMode)
+    rig.set("MANUAL")
+    assert request(rig.loop, "MANUAL", None, "operator", "again", ramp_per_min=0.6) is None
+
+
+def test_a_change_is_recorded_with_what_was_before_and_keeps_the_setpoint():
+    rig = Rig(outer=True)
+    rig.set("AUTO", 60.0)
+    assert request(rig.loop, "AUTO", 70.0, "program", "step 3", ramp_per_min=0.6) == LoopMode(
+        loop="TIC", mode="AUTO", was="AUTO", setpoint=70.0, setpoint_was=60.0, ramp_per_min=0.6, owner="program", cause="step 3"
+    )
+    assert request(rig.loop, "MANUAL", None, "operator", "test", out=20.0) == LoopMode(
+        loop="TIC", mode="MANUAL", was="AUTO", setpoint=60.0, setpoint_was=60.0, out=20.0, owner="operator", cause="test"
+    )
+    assert request(rig.loop, "CASCADE", None, "operator", "test") == LoopMode(
+        loop="TIC", mode="CASCADE", was="AUTO", setpoint=None, setpoint_was=60.0, owner="operator", cause="test"
+    )
+
+
+def test_a_record_that_says_nothing_of_the_setpoint_leaves_it_as_it_is():
+    rig = Rig()
+    rig.set("AUTO", 60.0)
+    rig.loop.apply(LoopMode(loop="TIC", mode="MANUAL", was="AUTO"))
+    assert rig.loop.sp == 60.0
+
+
+def test_taken_from_manual_to_cascade_a_loop_waits_for_its_outer_one_and_follows_no_setpoint_of_before():
+    rig = Rig(outer=True)
+    rig.set("AUTO", 90.0)
+    rig.set("MANUAL", out=30.0)
+    rig.set("CASCADE")
+    rig.scan(20.0, times=20)
+    assert (rig.loop.mode, rig.loop.sp, rig.out) == ("CASCADE", None, 30.0)
+
+
+def test_taken_from_auto_to_cascade_a_loop_goes_on_with_its_setpoint_until_its_outer_one_gives_another():
+    rig = Rig(outer=True)
+    rig.set("AUTO", 60.0)
+    rig.set("CASCADE", 75.0)                    # which in CASCADE is not for a person to give
+    assert rig.loop.sp == 60.0
+
+
+def test_a_loop_that_is_taken_over_again_begins_where_its_output_is_by_then():
+    rig = Rig(sp_rate_per_s=1.0)
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0, times=20)
+    rig.set("MANUAL", out=70.0)
+    rig.scan(30.0, times=20)
+    rig.set("AUTO", 60.0)
+    rig.scan(30.0)
+    assert rig.out == pytest.approx(70.0, abs=0.1)
+    assert rig.loop.ramped == pytest.approx(30.5)               # and the ramp from where pv is
 
 @given(st.floats(0, 100), st.floats(0, 100), st.floats(0, 95), st.one_of(st.none(), st.floats(0.01, 2)))
 def test_taking_a_loop_to_auto_and_back_does_not_move_its_output(out: float, pv: float, sp: float, rate: float | None):
@@ -152,7 +227,8 @@ def test_on_a_bad_pv_the_output_is_held_for_a_while_then_the_loop_lets_go(qualit
     assert rig.out == held
     entry = rig.scan(-999.0, quality)
     assert entry is not None
-    assert (entry.mode, entry.was, entry.cause) == ("MANUAL", "AUTO", "pv not good")
+    assert entry == LoopMode(loop="TIC", mode="MANUAL", was="AUTO", setpoint=60.0, out=held if expected is None else expected,
+                             owner="operator", cause="pv not good")
     assert rig.out == (held if expected is None else expected)
 
 
@@ -167,6 +243,16 @@ def test_a_pv_that_comes_back_in_time_and_stays_changes_nothing():
         assert rig.out == pytest.approx(40.0, abs=0.01)         # Good again, but not for long enough yet
         rig.scan(60.0, times=4)
     assert rig.out == pytest.approx(40.0, abs=0.01)
+
+
+def test_as_many_good_readings_as_it_takes_end_a_time_without():
+    rig = Rig(good_scans=3, bad_hold_ns=3 * SECOND)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0, times=4)
+    rig.scan(60.0, BAD_NO_COMMUNICATION, times=4)
+    rig.scan(60.0, times=3)
+    assert rig.scan(60.0, BAD_NO_COMMUNICATION, times=6) is None
+    assert rig.scan(60.0, BAD_NO_COMMUNICATION) is not None
 
 
 def test_after_a_time_without_pv_the_controller_goes_on_from_where_the_output_is():
@@ -280,6 +366,14 @@ def test_a_direct_loop_passes_its_setpoint_on_with_its_ramp():
     assert rig.out == pytest.approx(100.0)
     rig.scan(times=60)
     assert rig.out == 300.0
+
+
+def test_the_ramp_of_a_direct_loop_begins_at_its_output_whatever_is_measured():
+    rig = Rig(kind="direct", out_high=400.0, sp_rate_per_s=10.0)
+    rig.set("MANUAL", out=100.0)
+    rig.set("AUTO", 300.0)
+    rig.scan(250.0)
+    assert rig.out == pytest.approx(105.0)
 
 
 def test_a_split_range_cools_below_the_middle_and_heats_above_it():
