@@ -114,6 +114,8 @@ class Loop:
         if self.law.needs == "hold" and not self._sees(seen):
             return self._bad(now)
         self.bad_since = None
+        if actual is not None and row.kind == "direct":
+            self.working.at = actual            # forced or held elsewhere: it ramps from there when it is let go
         sp = self._follow(h_s)
         law = self.law
         if cut and isinstance(law, PidLaw):

@@ -376,6 +376,16 @@ def test_the_ramp_of_a_direct_loop_begins_at_its_output_whatever_is_measured():
     assert rig.out == pytest.approx(105.0)
 
 
+def test_a_direct_loop_ramps_from_where_a_trip_held_its_output():
+    rig = Rig(kind="direct", out_high=400.0, sp_rate_per_s=10.0)
+    rig.set("AUTO", 300.0)
+    rig.scan(times=80)
+    rig.scan(times=10, actual=0.0)
+    assert rig.out == pytest.approx(5.0)        # what one step from there makes: still forced
+    rig.scan(times=4)
+    assert rig.out == pytest.approx(25.0)
+
+
 def test_a_split_range_cools_below_the_middle_and_heats_above_it():
     row = LoopRow(name="TIC", kind="pid", unit="R-101", period_ns=SECOND, output=1, output_low=2)
     assert (row.share(50.0), row.share_low(50.0)) == (0.0, 0.0)
