@@ -35,7 +35,7 @@ class HeatUp(msgspec.Struct, frozen=True):
     minutes: float                              # until within 0.5 K of the setpoint, for good
     ramp_k_min: float
     over_k: float                               # most above 80 degC
-    steady_k: float                             # most away from 80 degC in the last hour
+    steady_k: float                             # most away from 80 degC in the second half of the holding
     lag_k: float                                # most behind the working setpoint on the way
 
 
@@ -160,7 +160,7 @@ def heat_up(config: Config, seed: int | None = None, to: float = 80.0, hold_h: f
         seen.append(truth(rehearsal, f"{UNIT}.temperature_c"))
         lag = max(lag, (loop.ramped or 0.0) - seen[-1])
     outside = [k for k, t in enumerate(seen) if abs(t - to) > 0.5]
-    last = seen[-3600:]
+    last = seen[-round(hold_h * 1800.0):]
     return HeatUp(minutes=(outside[-1] + 2) / 60.0 if outside else 0.0, ramp_k_min=ramp, over_k=max(seen) - to,
                   steady_k=max(abs(t - to) for t in last), lag_k=lag)
 
