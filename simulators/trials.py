@@ -22,6 +22,7 @@ from gateway.control.machine import ENDED
 from gateway.records.store import MemoryJournal
 from simulators.physics.gas import LEL_VOL_PCT
 from simulators.physics.reagents import WATER_STOCK
+from simulators.physics.samples import solid_kg
 from simulators.rehearsal import Rehearsal, Run
 
 T = TypeVar("T")
@@ -319,7 +320,7 @@ def disturb(run: Run, what: Disturbance, where: str) -> Row:
         witness.look()
     state = run.engine.batch.state if run.engine.batch is not None else "none"
     acid_l = (tank.acid_mol - witness.acid) / 10.17
-    extraction = world.truth(UNIT)["Nd"]["leach_extraction"]
+    extraction = 1.0 - solid_kg(tank.contents.solid)["Nd"] / solid_kg(tank.dosed)["Nd"]
     told = witness.entries()
     alarms = [(s, e.alarm) for s, e in told if isinstance(e, AlarmChanged) and e.now == "UNACK"]
     trips = [(s, e.interlock) for s, e in told if isinstance(e, InterlockChanged) and e.event == "tripped"]
