@@ -19,8 +19,8 @@ help:  ## this list
 demo: $(STAMP)  ## the simulated line, the plant process and a batch, on this machine
 	$(BIN)/lagan demo
 
-test: $(STAMP)  ## every test that needs Python only
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## every test that needs Python only, on every core
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(STAMP)  ## lint, the ban on clocks, types, and imports that point one way
 	$(BIN)/ruff check .

@@ -71,10 +71,12 @@ class Row(msgspec.Struct, frozen=True):
     trip: str
     trip_s: float | None
     state: str                                  # of the batch when it had been watched
-    away_k: float                               # most away from the temperature before
+    away_k: float                               # most away from the working setpoint; where no loop follows one, from where it was
     lel: float
+    o2: float                                   # in the headspace, %
     ph: float
     acid_l: float                               # that still went in
+    extraction: float                           # of neodymium when it had been watched
     back_min: float | None                      # from the mending until the batch ran again
     alarms: tuple[str, ...] = ()
     note: str = ""
@@ -280,12 +282,15 @@ class _Witness:
         self.began, self.seq = run.rehearsal.now, run.rehearsal.committer.committed()
         self.before_c = truth(self.rehearsal, f"{UNIT}.temperature_c")
         self.acid = self.rehearsal.line.world.tanks[NUMBER - 1].acid_mol
-        self.away = self.lel = 0.0
+        self.away = self.lel = self.o2 = 0.0
         self.ph = truth(self.rehearsal, f"{UNIT}.ph")
 
     def look(self) -> None:
-        self.away = max(self.away, abs(truth(self.rehearsal, f"{UNIT}.temperature_c") - self.before_c))
+        loop = self.rehearsal.plant.scan.parts.loops[f"TIC-10{NUMBER}1"]
+        followed = loop.ramped if loop.mode == "AUTO" and loop.ramped is not None else self.before_c
+        self.away = max(self.away, abs(truth(self.rehearsal, f"{UNIT}.temperature_c") - followed))
         self.lel = max(self.lel, truth(self.rehearsal, f"{UNIT}.lel_pct"))
+        self.o2 = max(self.o2, truth(self.rehearsal, f"{UNIT}.headspace_o2_pct"))
         self.ph = max(self.ph, truth(self.rehearsal, f"{UNIT}.ph"))
 
     def entries(self) -> list[tuple[float, Any]]:
@@ -314,6 +319,7 @@ def disturb(run: Run, what: Disturbance, where: str) -> Row:
         witness.look()
     state = run.engine.batch.state if run.engine.batch is not None else "none"
     acid_l = (tank.acid_mol - witness.acid) / 10.17
+    extraction = world.truth(UNIT)["Nd"]["leach_extraction"]
     told = witness.entries()
     alarms = [(s, e.alarm) for s, e in told if isinstance(e, AlarmChanged) and e.now == "UNACK"]
     trips = [(s, e.interlock) for s, e in told if isinstance(e, InterlockChanged) and e.event == "tripped"]
@@ -325,7 +331,8 @@ def disturb(run: Run, what: Disturbance, where: str) -> Row:
     return Row(
         name=what.name, where=where, first_alarm=alarms[0][1] if alarms else "none", alarm_s=alarms[0][0] if alarms else None,
         trip=trips[0][1] if trips else "none", trip_s=trips[0][0] if trips else None, state=state, away_k=witness.away, lel=witness.lel,
-        ph=witness.ph, acid_l=acid_l, back_min=back, alarms=tuple(dict.fromkeys(name for _, name in alarms)),
+        o2=witness.o2, ph=witness.ph, acid_l=acid_l, extraction=extraction, back_min=back,
+        alarms=tuple(dict.fromkeys(name for _, name in alarms)),
         note=next((e.cause for _, e in told if isinstance(e, BatchState) and e.now == "HOLDING"), ""),
     )
 
@@ -350,10 +357,11 @@ def _bring_back(run: Run, most_min: float = 120.0) -> float | None:
 
 
 def _bring_up(run: Run) -> list[tuple[str, str, dict[str, Any]]]:
-    """Fan and scrubber liquid on again, where a trip or the disturbance took them off."""
+    """Fan, scrubber liquid and agitator on again, where a trip or the disturbance took them off."""
     from simulators.people import BRING_UP
 
-    return [(action.verb, action.target, action.arguments) for action in BRING_UP]
+    agitator = ("output.set", f"XS-10{NUMBER}1", {"value": 1})
+    return [agitator, *((action.verb, action.target, action.arguments) for action in BRING_UP)]
 
 
 def disturbances(config: Config, seed: int | None = None) -> Iterator[Row]:

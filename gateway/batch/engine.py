@@ -135,8 +135,8 @@ class Engine(Unit):
         if batch is None or batch.state in ENDED or batch.state == "IDLE":
             self.hold_wanted, self.asked, self.stopping = "", None, False       # meant for a batch that is no more
             return self._flush()
-        if self.pending:
-            return self._flush()
+        if self.pending or any(isinstance(entry, BatchState) for entry in self.outbox):
+            return self._flush()                # also in the scan in which a person holds it: what a phase did then would overtake the hold
         if self.asked is not None:
             (event, cause, who), self.asked = self.asked, None
             if event in PROCEDURAL[batch.state]:
@@ -147,6 +147,7 @@ class Engine(Unit):
                 self.hold(self.hold_wanted)
             return self._flush()
         active = batch.active
+        self.wanted.clear()
         if batch.state == "RUNNING":
             if not active:
                 self._next_group()
@@ -163,6 +164,10 @@ class Engine(Unit):
         if not self.stopping or self.batch is None:
             return {}
         return {tag: value for run in self.batch.active for tag, value in self.at_rest(PHASES.get(run.phase, _NOTHING)).items()}
+
+    def drives(self, loop: str) -> bool:
+        """Whether a phase that runs wants a loop in every scan: what a person set it to would be undone in the next."""
+        return loop in self.wanted and self.batch is not None and self.batch.state == "RUNNING" and not self.stopping
 
     def _flush(self) -> list[Entry]:
         entries, self.outbox = self.outbox, []

@@ -26,6 +26,7 @@ from gateway.control.image import SECOND
 from gateway.control.machine import ENDED
 
 Held = dict[str, tuple[float, float]]                       # element -> kg and its standard uncertainty
+METALLIC = ("metal", "partly_oxidised")                     # feeds that make hydrogen: of a partly oxidised one a share is metal still
 EMPTIED = ("TO_BUFFER", "CHECK_UNIT")                       # phases whose end proves that nothing is left in the tank
 
 
@@ -82,7 +83,7 @@ class Batch:
             self.saved[entry.step] = (entry.memory, started)
             self.shared = dict(entry.shared)
             if run.phase == "DOSE_SOLIDS" and entry.was == "IDLE":
-                self.metal = self.metal or self.lot.get("feed_state") == "metal"
+                self.metal = self.metal or self.lot.get("feed_state") in METALLIC
             elif run.phase in EMPTIED and entry.now == "COMPLETE":
                 self.metal = False
         elif isinstance(entry, Prompted):

@@ -40,6 +40,7 @@ class Unit:
         self._interlocked = interlocked
         self.batch: Batch | None = None
         self.outbox: list[Entry] = []
+        self.wanted: set[str] = set()           # loops that the active phases set in every scan
         self.now = Now(0, 0)
         self._seen: tuple[int, str, Analysed | None] = (0, "", None)       # results known, of which batch, what they say
 
@@ -70,6 +71,7 @@ class Unit:
 
     def _loop(self, name: str, mode: str, setpoint: float | None, cause: str, out: float | None, rate: float | None) -> None:
         loop = self.loops[name]
+        self.wanted.add(name)
         entry = loops.request(loop, mode, setpoint, "program", cause, out, rate)
         if isinstance(entry, LoopMode) and entry.mode not in ("MANUAL", loop.mode) and loop.blind(self.image):
             raise BadInput(name, "without a good pv")
@@ -175,13 +177,13 @@ class Unit:
             return float(batch is not None and batch.metal)
         if name.startswith("icp_"):
             return self._analysed(name) if running else None
-        if batch is None or not running:
-            return 0.0
-        if name == "acid_dosed":
+        if batch is not None and name == "acid_dosed" and (running or batch.metal):     # over metal acid waits, batch or none
             total = self.wiring.roles.get("acid_total")
             if total is None or self.image.quality[total] & 0xC0000000:
                 return None
             return self.image.value[total] - batch.shared.get("acid_start_l", self.image.value[total])
+        if batch is None or not running:
+            return 0.0
         computed = batch.control_recipe["computed"]
         strength = batch.control_recipe["formula"].get("acid_strength", 0.0)
         return computed.get("acid", 0.0) / strength if strength else 0.0

@@ -113,12 +113,15 @@ def _hydrogen(h: Any) -> str:
 
 
 def _disturbances(rows: list[Any]) -> str:
-    said = ("Seconds and extremes count from the disturbance. \"Back\": minutes from the mending until the batch ran again, a person "
-            "resetting once a minute what can be reset. \"Acid\": as litres of 32 % acid that still went in.")
-    head = ("where", "disturbance", "first alarm", "first trip", "batch", "temperature moved", "highest LEL", "highest pH", "acid", "back")
+    said = ("Seconds and extremes count from the disturbance. Temperature: most away from the working setpoint; where no loop follows "
+            "one, from where it was. LEL, pH and oxygen in the headspace (metal batches): the highest. Acid: litres of 32 % acid that "
+            "still went in. Nd out: how much of the neodymium was dissolved when the watching ended. Back: minutes from the mending until "
+            "the batch ran again, a person resetting once a minute what can be reset.")
+    head = ("where", "disturbance", "first alarm", "first trip", "batch", "temperature", "LEL", "oxygen", "pH", "acid", "Nd out", "back")
     return said + "\n\n" + _table(head, [
         (r.where, r.name, _when(r.first_alarm, r.alarm_s), _when(r.trip, r.trip_s), r.state, f"{r.away_k:.1f} K", f"{r.lel:.1f} %",
-         f"{r.ph:.2f}", f"{r.acid_l:.1f} L", "" if r.back_min is None else f"{r.back_min:.0f} min")
+         f"{r.o2:.1f} %" if r.where.startswith("metal") else "", f"{r.ph:.2f}", f"{r.acid_l:.1f} L", f"{100 * r.extraction:.1f} %",
+         "" if r.back_min is None else f"{r.back_min:.0f} min")
         for r in rows
     ])
 

@@ -125,8 +125,8 @@ class Checks:
         self._counted_until = 0
 
     def saw(self, entry: InterlockChanged, utc: int) -> None:
-        """Remember when an interlock tripped: a proof test must have done that."""
-        if entry.event == "tripped":
+        """Remember when an interlock tripped by what it watches, not by a lost reading: a proof test must have done that."""
+        if entry.event == "tripped" and entry.cause != "unknown":
             self._tripped[entry.interlock] = utc
 
     def _stands(self, name: str) -> dict[int, Checked]:

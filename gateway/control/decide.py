@@ -14,11 +14,22 @@ from typing import Any, cast
 import msgspec
 
 from gateway.control import loop as loops
-from gateway.control.chain import BatchCreated, BatchState, CommandReceived, Entry, ForceChanged, LoopMode, OutputChanged, Prompted
+from gateway.control.chain import (
+    BatchCreated,
+    BatchState,
+    CommandReceived,
+    Entry,
+    ForceChanged,
+    InterlockChanged,
+    LoopMode,
+    OutputChanged,
+    Prompted,
+)
 from gateway.control.command import VERBS, Answer, Command
 from gateway.control.foresee import foresee
 from gateway.control.image import SECOND, Now
 from gateway.control.parts import Parts
+from gateway.control.release import latched, stay
 from gateway.control.tuning.experiment import Tunings
 
 ARGUMENT_BYTES = 64 * 1024
@@ -103,6 +114,9 @@ class Commands:
 
     def _loop_command(self, command: Command) -> list[Entry] | str:
         loop, a = self.parts.loops[command.target], command.arguments
+        for unit in self.parts.units.values():
+            if unit.drives(command.target):
+                return f"{command.target} belongs to batch {unit.batch.id}: hold it first"
         entry = loops.request(loop, str(a["mode"]), a.get("sp"), "operator", command.why or command.who, a.get("out"))
         if isinstance(entry, LoopMode) and entry.mode not in ("MANUAL", loop.mode) and loop.blind(self.parts.image):
             return f"{command.target} stays in {loop.mode}: its pv is not good"
@@ -141,11 +155,18 @@ class Commands:
         if command.target not in interlocks.by_name:
             return f"no interlock {command.target}"
         if event == "reset":
-            return _listed(interlocks.reset(command.target, command.who, command.why))
+            return self._released(interlocks.reset(command.target, command.who, command.why))
         if event == "bypass":
             duration = round(float(command.arguments["minutes"]) * 60 * SECOND)
-            return _listed(interlocks.bypass(command.target, command.who, command.why, duration, now))
+            return self._released(interlocks.bypass(command.target, command.who, command.why, duration, now))
         return _listed(interlocks.unbypass(command.target, command.who, command.why))
+
+    def _released(self, entry: InterlockChanged | str) -> list[Entry] | str:
+        """A trip that is reset or bypassed gives nothing back: what it forced stays, whatever was asked for, held or set meanwhile."""
+        if isinstance(entry, str):
+            return entry
+        row, cause = latched(self.parts, entry.interlock), f"interlock {entry.interlock} {entry.event}"
+        return [entry] if row is None else [entry, *self.parts.forces.give_way(row.effects, cause), *stay(self.parts, row, cause)]
 
     def _alarm_command(self, command: Command, event: str, now: Now) -> list[Entry] | str:
         alarms, a = self.parts.alarms, command.arguments

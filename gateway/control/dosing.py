@@ -5,7 +5,8 @@
     [0.7, 0.2, 0.0]
 
 What ran after the closing is learnt: half of the difference each time (assumed), never more than the fine part. Once closed it
-does not open again for the same target: a correction would be a dose that nobody asked for.
+does not open again for the same target: a correction would be a dose that nobody asked for. A total that falls by more than the fine
+part (cleared at its meter, wrapped) closes too: what was dosed before is in no count any more.
 """
 
 from __future__ import annotations
@@ -30,14 +31,16 @@ class DoseRow(msgspec.Struct, frozen=True):
 
 
 class Dosing:
-    """One dose after another. ``in_flight``: what is expected to run after the closing; ``closed``: the target was met."""
+    """One dose after another. ``in_flight``: what will run after the closing; ``closed``: the target was met, or the total fell."""
 
-    __slots__ = ("row", "in_flight", "closed", "_target", "_at", "_total")
+    __slots__ = ("row", "in_flight", "closed", "fell", "_target", "_at", "_total", "_most")
 
     def __init__(self, row: DoseRow) -> None:
         self.row = row
         self.in_flight = row.in_flight
         self.closed = False
+        self.fell = False
+        self._most = -math.inf                  # the total's highest in this dose
         self._target = math.nan
         self._at: int | None = None             # when it was closed, until the rest is counted
         self._total = 0.0
@@ -45,12 +48,15 @@ class Dosing:
     def rate(self, total: float, target: float, now: int) -> float:
         """The rate to ask for while the counter shows ``total``; 0 once closed. ``now``: monotonic ns."""
         if target != self._target:
-            self._target, self.closed, self._at = target, False, None
+            self._target, self.closed, self.fell, self._at, self._most = target, False, False, None, -math.inf
+        self._most = max(self._most, total)
+        if not self.closed and total < self._most - self.row.slow_below:
+            self.closed = self.fell = True
         if self.closed:
             self._count(total, now)
             return 0.0
         left = target - total - self.in_flight
-        if left <= 0.0:
+        if not left > 0.0:
             self.closed, self._at, self._total = True, now, total
             return 0.0
         return self.row.slow if left < self.row.slow_below else self.row.fast

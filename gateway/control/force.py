@@ -29,7 +29,7 @@ REMIND_NS = 15 * 60 * SECOND                    # a force or bypass is announced
 class ForceRow(msgspec.Struct, frozen=True, kw_only=True):
     """One tag that may be forced. ``rows``: interlocks that read it, also through what is computed from it.
 
-    ``closed``: of these the ones that may not be bypassed; ``loops``: loops that measure or are limited by it.
+    ``closed``: of these the ones that may not be bypassed; ``loops``: loops that measure it, are limited by it, or look at it otherwise.
     """
 
     name: str
@@ -140,8 +140,15 @@ class Forces:
 
     def give_way(self, effects: Mapping[int, float], cause: str) -> list[Entry]:
         """A trip that latches takes its outputs also from who holds them otherwise."""
-        forces = [self.standing[tag] for tag, value in effects.items() if self.held.get(tag, value) != value]
-        return [self._end(force, cause) for force in forces]
+        return [self._end(force, cause) for force in self._against(effects)]
+
+    def yield_to(self, effects: Mapping[int, float], cause: str) -> None:
+        """The same between two scans: they end, and are told of, in the next."""
+        self._over += [(force, cause) for force in self._against(effects)]
+
+    def _against(self, effects: Mapping[int, float]) -> list[Force]:
+        held = self.held
+        return [self.standing[tag] for tag, value in effects.items() if held.get(tag, value) != value]
 
     def forget(self) -> None:
         """After a restart no output is held: it would move by itself. Inputs stay forced for what is left of their time."""

@@ -56,7 +56,7 @@ class Image:
         self.source: list[int] = [0] * n
         self.seen: list[int] = [0] * n
         self.asked: list[int] = [0] * n
-        self.doubts = Doubts(self.value)    # how well the values are known
+        self.doubts = Doubts(self.value, self.quality)    # how well the values are known
         self._shortest = min(self.max_age, default=0)
         self._old_at = 0                    # no tag can be too old before
 

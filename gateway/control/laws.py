@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from gateway.control.dosing import Dosing
@@ -141,8 +142,9 @@ class TotalLaw(_Plain):
         if image.quality[row.pv] & _MASK:
             self.limited_by = "total not good"
             return row.out_low
-        self.limited_by = ""
-        return self.dosing.rate(image.value[row.pv], sp, now)
+        rate = self.dosing.rate(image.value[row.pv], sp, now)
+        self.limited_by = "total fell" if self.dosing.fell else ""
+        return rate
 
     def show(self) -> dict[str, object]:
         return {"in_flight": self.dosing.in_flight, "closed": self.dosing.closed}
@@ -191,7 +193,7 @@ class FeedLaw(_Plain):
     def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
         allowed, by = sp, "recipe"
         for limit in row.limits:
-            good = image.quality[limit.pv] & _MASK == 0
+            good = image.quality[limit.pv] & _MASK == 0 and math.isfinite(image.value[limit.pv])
             rate = limit.fraction(image.value[limit.pv]) * row.out_high if good else row.out_low
             if rate < allowed:
                 allowed, by = rate, limit.name if good else limit.name + " (not good)"

@@ -14,7 +14,7 @@ from gateway.control.laws import Law, PidLaw, SelectLaw, make
 from gateway.control.loop_row import Forward, LimitRow, LoopRow
 from gateway.control.setpoint import Working
 
-__all__ = ["Forward", "LimitRow", "Loop", "LoopRow", "request"]
+__all__ = ["Forward", "LimitRow", "Loop", "LoopRow", "request", "seat"]
 
 Mode = Literal["MANUAL", "AUTO", "CASCADE"]
 MODES = ("MANUAL", "AUTO", "CASCADE")
@@ -26,7 +26,7 @@ class Loop:
     """State of one loop. ``sp`` is what is wanted, ``working`` what is followed now, ``out`` what it asks for, ``pv`` the last Good one."""
 
     __slots__ = ("row", "mode", "sp", "working", "out", "owner", "cause", "law", "pv", "bad_since", "good", "rate", "last", "due_at",
-                 "label", "fading")
+                 "label", "fading", "fell")
 
     def __init__(self, row: LoopRow) -> None:
         self.row = row
@@ -45,6 +45,7 @@ class Loop:
         self.last = 0
         self.due_at = row.period_ns             # on the grid of its period, whatever the tick's own lateness
         self.fading = False                     # on its way to the safe output after a bad pv
+        self.fell: LoopMode | None = None       # how it let go, which has acted before it is durable; None once somebody has set it since
 
     @property
     def ramped(self) -> float | None:
@@ -63,6 +64,9 @@ class Loop:
 
     def apply(self, entry: LoopMode) -> None:
         """Fold one entry: mode, setpoint, owner; in MANUAL also the output."""
+        if entry is self.fell and self.mode == "MANUAL":
+            return                              # its own fall, now durable: the output may be on its way to safe
+        self.fell = None
         entered = entry.mode != self.mode
         self.mode, self.owner, self.cause = entry.mode, entry.owner, entry.cause
         self.label = f"{self.row.name} {self.mode}"
@@ -119,9 +123,12 @@ class Loop:
         return None
 
     def take(self, outer: Loop) -> None:
-        """What an outer loop asks of this one: its setpoint in CASCADE; one of several offers where it selects."""
+        """What an outer loop asks of this one: its setpoint in CASCADE; one of several offers where it selects.
+
+        One that has lost its pv goes on to offer what it fell to until somebody sets it: the limit it stood for is not gone.
+        """
         if isinstance(self.law, SelectLaw):
-            if outer.mode == "MANUAL":
+            if outer.mode == "MANUAL" and outer.fell is None:
                 self.law.offers.pop(outer.row.name, None)
             else:
                 self.law.offers[outer.row.name] = outer.out
@@ -134,6 +141,9 @@ class Loop:
         if self.sp is None:
             return 0.0                          # a selector has none
         sp = min(max(self.sp, row.sp_low), row.sp_high)
+        if row.kind == "ratio":                 # from the ratio that the output has to the wild flow
+            begin = min(max((self.out - row.bias) / self.pv, row.sp_low), row.sp_high) if self.pv else row.sp_low
+            return self.working.move(sp, None, begin, self.rate, None, h_s)
         pv = self.pv if self.law.needs == "hold" else None
         return self.working.move(sp, pv, self.out if pv is None else pv, self.rate, row.holdback, h_s)
 
@@ -160,6 +170,7 @@ class Loop:
         out = held if self.row.bad_out == "hold" else self.row.safe_out
         entry = LoopMode(loop=self.row.name, mode="MANUAL", was=self.mode, setpoint=self.sp, out=out, owner=self.owner, cause="pv not good")
         self.apply(entry)
+        self.fell = entry
         if self.row.bad_out == "ramp":
             self.out, self.fading = held, True
         return entry
@@ -169,6 +180,19 @@ class Loop:
         step = (self.row.out_rate_per_s or math.inf) * h_s
         self.out += min(max(self.row.safe_out - self.out, -step), step)
         self.fading = self.out != self.row.safe_out
+
+
+def seat(loop: Loop, high: float | None, low: float | None, cause: str) -> LoopMode | None:
+    """The entry that puts a loop into MANUAL where its outputs stand, where that is not known at its safe output; None when it is there.
+
+    ``low``: what the lower output of a split range does.
+    """
+    row = loop.row
+    known = None if high is None or (low is None and row.output_low is not None) else row.whole(high, low or 0.0)
+    out = row.safe_out if known is None else min(max(known, row.out_low), row.out_high)
+    if loop.mode == "MANUAL" and abs(out - loop.out) < 1e-6:
+        return None
+    return LoopMode(loop=row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause=cause)
 
 
 def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: str, out: float | None = None,
@@ -193,7 +217,7 @@ def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: st
         return f"{row.name}.out: {out:g} outside {row.out_low:g}..{row.out_high:g}; nothing changed"
     same_sp = setpoint is None or setpoint == loop.sp
     same_ramp = ramp_per_min is None or mode == "MANUAL" or abs(ramp_per_min / 60.0 - (loop.rate or 0.0)) < 1e-12
-    if mode == loop.mode and same_sp and same_ramp and owner == loop.owner and (out is None or out == loop.out):
+    if mode == loop.mode and same_sp and same_ramp and owner == loop.owner and (out is None or out == loop.out) and loop.fell is None:
         return None
     keep = None if mode == "CASCADE" else loop.sp
     return LoopMode(loop=row.name, mode=mode, was=loop.mode, setpoint=setpoint if setpoint is not None else keep,

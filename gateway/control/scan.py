@@ -36,12 +36,14 @@ from gateway.control.chain import (
 from gateway.control.command import Answer, Command
 from gateway.control.decide import Commands
 from gateway.control.image import Now
-from gateway.control.loop import Loop
+from gateway.control.loop import Loop, seat
 from gateway.control.parts import Parts
 from gateway.control.performance import Performance
+from gateway.control.release import latched, stay
 from gateway.control.tuning.experiment import Tunings
 
 COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
+URGENT = ("batch.hold", "batch.stop", "batch.abort")    # these do not wait behind a flood of others
 
 
 class Result(msgspec.Struct):
@@ -87,6 +89,8 @@ class Scan:
         image.age(now.mono)
         parts.outputs.show(image)
         self._force(now, entries)
+        if len(self.inbox) > COMMANDS_PER_SCAN:
+            self.inbox = deque(sorted(self.inbox, key=_in_turn))
         answers = [self.commands.carry_out(self.inbox.popleft(), now, entries) for _ in range(min(len(self.inbox), COMMANDS_PER_SCAN))]
         parts.checks.look(now.utc)
         self._figures(now)
@@ -99,6 +103,8 @@ class Scan:
             self._hold(where, name)
         for unit in parts.units.values():
             entries += unit.scan(now)
+            if parts.forces.standing:           # what the batch stops stays off when it has stopped
+                entries += parts.forces.give_way(unit.stilled(), f"batch {unit.batch.id if unit.batch else ''} stops dosing")
         if self.armed:
             self._loops(now, entries)
         if self.armed and now.mono // parts.alarm_period_ns != self._alarm_tick:
@@ -150,6 +156,8 @@ class Scan:
             parts.checks.apply(entry)
         elif isinstance(entry, InterlockChanged):
             parts.checks.saw(entry, now.utc)
+            if live and entry.event in ("reset", "bypassed"):
+                self._release(entry)
             if (entry.who or not live) and entry.interlock in parts.interlocks.by_name:
                 parts.interlocks.apply(entry, now.utc, asked)       # what happened by itself has acted at once
         elif isinstance(entry, ForceChanged):
@@ -170,6 +178,14 @@ class Scan:
         if isinstance(entry, SampleRequested) and live:
             parts.start_sample(entry, now)
         self._to_unit(entry, now, live)
+
+    def _release(self, entry: InterlockChanged) -> None:
+        """What was on its way to the record when a reset was decided is not given back either."""
+        row, cause = latched(self.parts, entry.interlock), f"interlock {entry.interlock} {entry.event}"
+        for kept in stay(self.parts, row, cause) if row is not None else ():
+            self.apply(kept, self._last_now, live=True)
+        if row is not None:
+            self.parts.forces.yield_to(row.effects, cause)
 
     def _to_unit(self, entry: Entry, now: Now, live: bool) -> None:
         batch = getattr(entry, "batch", "")
@@ -260,26 +276,16 @@ class Scan:
 
     def _take_over(self, loop: Loop) -> list[Entry]:
         """After any start a loop is in MANUAL at the output that the device has; an outer one at what its inner loop sees."""
-        if loop.row.output is None:
-            return self._take_over_outer(loop)
-        actual = self.parts.outputs.actual(loop.row.output, self.parts.image)
-        if loop.mode == "MANUAL" and (actual is None or abs(actual - loop.row.share(loop.out)) < 1e-6):
+        row, outputs, image = loop.row, self.parts.outputs, self.parts.image
+        if row.output is None:
+            if loop.mode == "MANUAL":
+                return []
+            entry = seat(loop, self._pv(self.parts.loops[row.inner]) if row.inner is not None else None, None, "start-up")
+        else:
+            low = outputs.actual(row.output_low, image) if row.output_low is not None else None
+            entry = seat(loop, outputs.actual(row.output, image), low, "start-up: output as read back")
+        if entry is None:
             return []
-        row = loop.row
-        low = self.parts.outputs.actual(row.output_low, self.parts.image) if row.output_low is not None else 0.0
-        out = row.safe_out if actual is None or low is None else min(max(row.whole(actual, low), row.out_low), row.out_high)
-        cause = "start-up: output as read back"
-        entry = LoopMode(loop=row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause=cause)
-        loop.apply(entry)
-        return [entry]
-
-    def _take_over_outer(self, loop: Loop) -> list[Entry]:
-        if loop.mode == "MANUAL":
-            return []
-        row = loop.row
-        seen = self._pv(self.parts.loops[row.inner]) if row.inner is not None else None
-        out = row.safe_out if seen is None else min(max(seen, row.out_low), row.out_high)
-        entry = LoopMode(loop=row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause="start-up")
         loop.apply(entry)
         return [entry]
 
@@ -293,13 +299,13 @@ class Scan:
         return parts.alarms.update(truths, suppressed, now, stays)
 
     def _trips(self, changes: list[Entry], entries: list[Entry]) -> None:
-        """What the interlocks changed; a trip that latches takes its outputs from whoever wanted them otherwise."""
+        """What the interlocks changed; a trip takes its outputs from whoever wanted them otherwise, also one that lets go by itself."""
         entries += changes
         for change in changes:
             if isinstance(change, InterlockChanged) and change.event == "tripped":
                 row = self.parts.interlocks.by_name[change.interlock].row
-                entries += self.parts.forces.give_way(row.effects, f"interlock {row.name}") if row.latch else ()
-                entries += self.parts.outputs.take(row.effects, f"interlock {row.name}") if row.latch else ()
+                entries += self.parts.forces.give_way(row.effects, f"interlock {row.name}")
+                entries += self.parts.outputs.take(row.effects, f"interlock {row.name}")
 
     def _hold(self, where: str, name: str) -> None:
         for unit, engine in self.parts.units.items():
@@ -339,6 +345,7 @@ class Scan:
                 if row.inner is not None:       # in MANUAL too: what an outer loop is set to is what its inner one follows
                     parts.loops[row.inner].take(loop)
             if row.output is not None:
+                self._at_panel(loop, row.output)
                 self._drive(loop, row.output, row.share(loop.out))
             if row.output_low is not None:
                 self._drive(loop, row.output_low, row.share_low(loop.out))
@@ -351,6 +358,15 @@ class Scan:
         if loop.mode != "MANUAL" or loop.out != loop.row.safe_out:
             item.claimed = self.count
         item.owner, item.cause, item.loop = "loop", loop.label, value
+
+    def _at_panel(self, loop: Loop, tag: int) -> None:
+        """While its output is worked at its panel, a loop that does not feel that stands where it is, and goes on from there in remote."""
+        outputs, low = self.parts.outputs, loop.row.output_low
+        items = [outputs.by_tag[tag], *(() if low is None else (outputs.by_tag[low],))]
+        if any(item.panel for item in items) and (loop.mode == "MANUAL" or loop.row.kind == "direct"):
+            at = loop.row.whole(*(item.commanded or 0.0 for item in items), *(() if low is not None else (0.0,)))
+            loop.out, loop.fading = min(max(at, loop.row.out_low), loop.row.out_high), False
+            loop.working.at = loop.out
 
     def _actual(self, loop: Loop) -> tuple[float | None, bool]:
         """What the actuator really does where that is not what the loop asks for, and whether it listens to somebody else."""
@@ -384,6 +400,10 @@ class Scan:
     def _pv(self, loop: Loop) -> float | None:
         i = loop.row.pv
         return None if i is None or self.parts.image.quality[i] & 0xC0000000 else self.parts.image.value[i]
+
+
+def _in_turn(command: Command) -> bool:
+    return command.verb not in URGENT
 
 
 def replay(scan: Scan, stored: Sequence[Any]) -> None:

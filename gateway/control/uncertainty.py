@@ -51,10 +51,10 @@ def figure_source(number: int) -> int:
 class Doubts:
     """Beside the columns of an image: what is stated of inputs, what was computed of the rest."""
 
-    __slots__ = ("_stated", "_value", "figures", "parts")
+    __slots__ = ("_quality", "_stated", "_value", "figures", "parts")
 
-    def __init__(self, value: list[float]) -> None:
-        self._value = value
+    def __init__(self, value: list[float], quality: list[int] | None = None) -> None:
+        self._value, self._quality = value, quality or [0] * len(value)
         self._stated: dict[int, Stated] = {}
         self.parts: dict[int, Parts | None] = {}        # of computed values; None: not known now
         self.figures: list[str] = []                    # names of figures that are uncertain, in the order of their sources
@@ -70,6 +70,8 @@ class Doubts:
         stated = self._stated.get(tag)
         if stated is None:
             return None
+        if stated.by is not None and self._quality[stated.by] & 0xC0000000:
+            return None                         # the tag that shows it is not good
         u = stated.u if stated.by is None else self._value[stated.by]
         parts: Parts = {offset_of(tag): u} if u else {}
         if stated.u_rel:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.batch.engine import Engine
 from gateway.batch.recipe import RecipeRefused, Signature, instantiate, recipe_hash
+from gateway.batch.state import METALLIC
 from gateway.config.models import Config
 from gateway.config.phases import PHASES
 from gateway.control.chain import BatchCreated
@@ -65,8 +66,8 @@ class Creation:
             return f"{batch!r} is no name for a batch: letters, digits, dot, dash and underscore, at most 64"
         if recipe.status in ("draft", "retired"):
             return f"recipe {recipe.recipe} is {recipe.status}: only test or released recipes run"
-        if "metal" in lot.feed_state and any(
-            e.batch is not None and (e.batch.metal or (e.batch.state not in ENDED and e.batch.lot.get("feed_state") == "metal"))
+        if lot.feed_state in METALLIC and any(
+            e.batch is not None and (e.batch.metal or (e.batch.state not in ENDED and e.batch.lot.get("feed_state") in METALLIC))
             for name, e in self.units.items()
             if name != unit
         ):

@@ -70,7 +70,8 @@ class Reach:
 
     def _loops(self, name: str) -> Iterator[str]:
         for key, loop in self.config.loops.items():
-            uses = {loop.pv or "", *(limit.pv for limit in loop.limits.values())}
+            uses = {loop.pv or "", *(limit.pv for limit in loop.limits.values()), *(each.pv for each in (loop.forward,) if each)}
+            uses |= {each.by for each in (loop.schedule,) if each and each.by}
             if name in self._behind({each for each in uses if each in self.index}):
                 yield key
 

@@ -69,6 +69,8 @@ class Bench:
         kept = [(i, show) for i, show in self.parts.figures if str(internal[i]).partition(".")[0] not in inside]
         self.figures = [i for i, _ in self.parts.figures if i not in dict(kept)]
         self.parts.figures = [*kept, *((i, lambda i=i: self.shown[i]) for i in self.figures)]
+        read = set[str]().union(*Reach(config, self.index).read.values())
+        self.slow = [d.row.tag for d in self.parts.derived if d.row.kind in ("rate", "mean") and self.image.names[d.row.tag] in read]
         self.healthy = self._healthy()
         self.shown: dict[int, float | None] = dict(self.healthy)
         self.run(2)
@@ -144,9 +146,8 @@ class Bench:
         self.sent.clear()
 
     def _forgotten(self) -> bool:
-        """Whether every slope and mean is what it is when nothing has happened for long."""
-        slow = [d.row.tag for d in self.parts.derived if d.row.kind in ("rate", "mean")]
-        steady = {i: round(self.image.value[i], 6) if self.image.quality[i] == GOOD else None for i in slow}
+        """Whether every slope and mean that a cause looks at is what it is when nothing has happened for long."""
+        steady = {i: round(self.image.value[i], 6) if self.image.quality[i] == GOOD else None for i in self.slow}
         self._steady = self._steady or steady
         return steady == self._steady
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from simulators.checking import commissioning, recorded
+from simulators.line import Line
 from tests.plant.cells import Bench
 
 EMPTY: dict[str, float | None] = {"LIT-1011": 0.0, "LIT-1021": 0.0}       # as the first phase wants its tank
@@ -20,6 +22,8 @@ def bench(config: Any) -> Bench:
 def batches(bench: Bench, *units: str) -> None:
     """A batch on each of these tanks, waiting for its first prompt."""
     bench.show(EMPTY)
+    for action in recorded(commissioning(Line(bench.config))):
+        assert bench.ask(action.verb, action.target, **action.arguments) == ""
     for unit in units:
         assert bench.ask("batch.start", f"B-{unit}", recipe=RECIPE, lot=LOT, unit=unit) == ""
     bench.run(4)

@@ -36,7 +36,8 @@ def ends(draft: Draft) -> Iterator[Fault]:
 _ONLY = {                                       # what means something for some kinds only
     "limits": ("feed",), "dosing": ("total",), "pick": ("select",), "bias": ("ratio",), "hysteresis": ("on_off",),
     "schedule": ("pid", "dose"), "forward": ("pid", "dose"), "gap": ("pid", "dose"), "linearise": ("pid", "dose"), "ti_s": ("pid", "dose"),
-    "td_s": ("pid", "dose"), "out_rate_per_s": ("pid", "dose"), "to_low": ("pid", "dose"),
+    "td_s": ("pid", "dose"), "holdback": ("pid", "dose"), "sp_track": ("pid", "dose", "direct", "feed", "on_off"),
+    "sp_rate_per_min": ("pid", "dose", "direct", "feed", "on_off", "ratio"), "out_rate_per_s": ("pid", "dose"), "to_low": ("pid", "dose"),
 }  # fmt: skip
 
 

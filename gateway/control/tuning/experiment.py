@@ -35,7 +35,7 @@ class Experiment(msgspec.Struct):
 class Tunings:
     """All experiments of a plant, and the tunings that people accepted."""
 
-    __slots__ = ("_asked", "ended", "last", "parts", "running", "tuned")
+    __slots__ = ("_asked", "_crossed", "ended", "last", "parts", "running", "tuned")
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -43,7 +43,8 @@ class Tunings:
         self.last: dict[str, LoopTuning] = {}   # how the last one of a loop ended
         self.tuned: dict[str, LoopTuned] = {}   # where it stands above the configuration
         self.ended: list[Entry] = []            # ended between two passes: not yet told
-        self._asked: set[str] = set()           # loops whose experiment is on its way to the record
+        self._asked: set[str] = set()           # loops whose experiment is on its way to the record,
+        self._crossed: set[str] = set()         # and which somebody has set meanwhile
 
     # --- commands -----------------------------------------------------------------------------------------------
     def decide(self, command: Command, event: str) -> list[Entry] | str:
@@ -162,7 +163,11 @@ class Tunings:
                 self.tuned[entry.loop] = entry
         elif entry.event == "begun":
             self._asked.discard(entry.loop)
-            if entry.loop not in self.running:
+            if entry.loop in self._crossed:
+                self._crossed.discard(entry.loop)
+                text = "the loop was set while its experiment was on its way to the record"
+                self.ended.append(LoopTuning(loop=entry.loop, event="ended", reason="owner", detail=text, out=loop.out))
+            elif entry.loop not in self.running:
                 self._start(loop, entry)
         else:
             self.last[entry.loop] = entry
@@ -179,7 +184,9 @@ class Tunings:
         loop.label = f"{row.name} TUNE"
 
     def taken(self, entry: LoopMode) -> None:
-        """Somebody sets the loop: its experiment ends first."""
+        """Somebody sets the loop: its experiment ends first, one that is about to begin does not."""
+        if entry.loop in self._asked:
+            self._crossed.add(entry.loop)
         if entry.loop in self.running:
             self.ended.append(self._end(self.parts.loops[entry.loop], "owner", f"{entry.owner}: {entry.cause}"))
 

@@ -11,8 +11,10 @@ import pytest
 from devices.quality import BAD_NO_COMMUNICATION, GOOD
 from gateway.batch import engine as engines
 from gateway.batch.procedure import Context, Hold
+from gateway.batch.state import Batch
 from gateway.control.chain import (
     Balance,
+    BatchCreated,
     BatchState,
     Charged,
     IcpResult,
@@ -156,6 +158,29 @@ def test_from_the_decision_to_hold_the_dosing_is_still_whatever_the_disk_does(ph
     assert (unit.state, unit.wanted(), unit.engine.stilled()) == ("RUNNING", 1.0, {VALVE: 0.0})
     unit.until("HELD", within=100)
     assert (unit.wanted(), unit.engine.stilled()) == (0.0, {})
+
+
+@pytest.mark.parametrize("slow", [0, 3])
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize(("event", "end"), [("HOLD", "HELD"), ("STOP", "STOPPED"), ("ABORT", "ABORTED")])
+def test_what_a_phase_does_in_the_scan_in_which_a_person_stops_it_does_not_overtake_the_person(
+        phase: Any, event: str, end: str, ends: bool, slow: int):  # fmt: skip
+    came: list[bool] = []
+
+    def work(ctx: Context) -> bool:
+        ctx.memory["came"] = len(came)          # a progress, written down when it changes
+        ctx.output("valve", 1.0)
+        return ends and bool(came)
+
+    phase(work)
+    unit = Unit(slow=slow).create(it={}, next={})
+    unit.scan(30)
+    assert (unit.state, unit.engine.pending, unit.wanted()) == ("RUNNING", 0, 1.0)
+    assert unit.engine.command(event, "Ann", "") is None
+    came.append(True)
+    unit.until(end, within=100)
+    assert (unit.steps(), unit.wanted()) == ({"it": end, "next": "IDLE"}, 0.0)
+    assert fold(unit) == (end, {"it": end})
 
 
 @pytest.mark.parametrize("slow", [0, 3])
@@ -456,6 +481,16 @@ def test_the_agitator_is_proved_at_every_restart_for_its_whole_time(phase: Any):
 
 
 # --- metal, prompts, samples, the end ----------------------------------------------------------------------------------
+@pytest.mark.parametrize(("feed", "metal"), [("metal", True), ("partly_oxidised", True), ("roasted", False)])
+def test_what_is_not_roasted_through_counts_as_metal(feed: str, metal: bool):
+    line = {"phase": "DOSE_SOLIDS", "operation": "Charge", "parameters": {}, "timeout_min": 60}
+    created = BatchCreated(batch="B-1", unit="R-1", recipe="r", recipe_hash="", control_recipe={"procedure": {"solids": line}},
+                           lot={"lot": "L", "feed_state": feed}, who="Ann")  # fmt: skip
+    batch = Batch(created, 0)
+    batch.apply(StepState(batch="B-1", step="solids", phase="DOSE_SOLIDS", was="IDLE", now="RUNNING"), 0)
+    assert batch.metal is metal
+
+
 def test_metal_lies_in_the_tank_from_the_first_gram_until_it_is_emptied_whatever_becomes_of_the_batch(phase: Any):
     phase(lambda ctx: False, "DOSE_SOLIDS")
     phase(lambda ctx: ctx.memory.get("go", False), "CHECK_UNIT")
@@ -587,6 +622,8 @@ def test_after_any_history_batch_and_record_agree_and_nothing_doses_but_a_runnin
     def work(ctx: Context) -> bool:
         if rng.random() < 0.02:
             raise rng.choice((Hold("no"), RuntimeError("bug")))
+        if rng.random() < 0.2:
+            ctx.memory["came"] = ctx.memory.get("came", 0) + 1         # a progress, written down in the same scan as whatever comes
         return dose(ctx)
 
     phase(work)

@@ -577,7 +577,7 @@ RECIPES = [
     ),
     Mistake(
         SEL,
-        "feed_states: [roasted, partly_oxidised]",
+        "feed_states: [roasted]",
         "feed_states: [roasted, oxidised]",
         "'oxidised', allowed: metal, partly_oxidised, roasted; nearest: partly_oxidised",
     ),
@@ -706,7 +706,7 @@ FITNESS = [
     Mistake("checks.yaml", "{t90_s: [0, 40]}", "{t90: [0, 40]}", "unknown figure of a gas_bump check 't90', allowed:"),
     Mistake("checks.yaml", "{t90_s: [0, 40]}", "{t90_s: [40, 0]}", "40..0 is inverted"),
     Mistake("checks.yaml", "    elements: [Nd, Pr, Dy, Tb, Fe]\n", "", "elements of the control sample are missing", "  control_sample:"),
-    Mistake("checks.yaml", "feeds: [metal]", "feeds: [mettal]", "'mettal', allowed: metal, partly_oxidised, roasted; nearest: metal"),
+    Mistake("checks.yaml", "feeds: [metal,", "feeds: [mettal,", "'mettal', allowed: metal, partly_oxidised, roasted; nearest: metal"),
     Mistake("checks.yaml", "blocks: nothing", "blocks: noting", "'noting', allowed: start, nothing; nearest: nothing"),
     Mistake("tags.yaml", "internal: checks.SITE.overdue", "internal: checks.SITE.overdew", "unknown figure of checks 'overdew', allowed:"),
 ]  # fmt: skip

@@ -196,7 +196,9 @@ def test_a_proof_test_without_a_trip_on_record_is_refused():
     found = checks()
     seen = {"as_found": {"response_s": 1.0, "XV": 0.0}}
     assert "did not trip within the last 24 h" in str(record(found, T0, "R-1.proof", **seen))
-    found.saw(InterlockChanged(interlock="level_high", event="tripped"), T0)
+    found.saw(InterlockChanged(interlock="level_high", event="tripped", cause="unknown"), T0)     # the wire was cut: nobody saw the level
+    assert "did not trip" in str(record(found, T0 + 3600 * SECOND, "R-1.proof", **seen))
+    found.saw(InterlockChanged(interlock="level_high", event="tripped", cause="true"), T0)
     assert isinstance(record(found, T0 + 3600 * SECOND, "R-1.proof", **seen), Checked)
     assert "did not trip within" in str(record(found, T0 + 25 * 3600 * SECOND, "R-1.proof", **seen))
 

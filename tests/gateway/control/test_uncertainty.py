@@ -258,3 +258,12 @@ def test_the_stated_scatter_of_a_rate_is_what_rates_scatter_by():
         slopes.append(rig.image.value[INDEX["R"]])
         stated.append(rig.u)
     assert sum(stated) / len(stated) == pytest.approx(math.sqrt(sum(x * x for x in slopes) / len(slopes)), rel=0.15)
+
+
+def test_an_uncertainty_that_another_tag_shows_is_unknown_while_that_tag_is_not_good():
+    image = Image(["AY", "AU"], [10 * SECOND] * 2)
+    image.doubts.state(0, Stated(by=1))
+    image.put(0, 20.0, GOOD, asked=0, seen=0, source=0)
+    assert math.isnan(image.doubts.u(0))        # nothing was ever seen of it: not "known exactly"
+    image.put(1, 0.4, GOOD, asked=0, seen=0, source=0)
+    assert image.doubts.u(0) == 0.4

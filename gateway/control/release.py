@@ -1,0 +1,30 @@
+"""What a trip leaves behind when it is reset or bypassed: nothing moves by that.
+
+Whatever was asked for, held or set while it stood, what it forced stays until somebody wants it anew (ISO 13849-1:2015, 5.2.2: a
+manual reset does not itself begin a motion; from memory of the clause, not read again here).
+"""
+
+from __future__ import annotations
+
+from gateway.control.chain import Entry
+from gateway.control.interlock import Row
+from gateway.control.loop import seat
+from gateway.control.parts import Parts
+
+
+def stay(parts: Parts, row: Row, cause: str) -> list[Entry]:
+    """The entries that make what a row forces be what is wanted, of outputs and of loops in MANUAL."""
+    outputs, effects = parts.outputs, row.effects
+    entries = outputs.take(effects, cause)
+    for loop in parts.loops.values():
+        high, low = (None if tag is None else outputs.by_tag[tag].commanded for tag in (loop.row.output, loop.row.output_low))
+        if loop.mode == "MANUAL" and {loop.row.output, loop.row.output_low} & effects.keys():
+            entry = seat(loop, high, low, cause)
+            entries += [] if entry is None else [entry]
+    return entries
+
+
+def latched(parts: Parts, name: str) -> Row | None:
+    """The row of a trip that stands latched and forces; None for one that does not, as under a bypass."""
+    item = parts.interlocks.by_name.get(name)
+    return item.row if item is not None and item.tripped and item.row.latch and not item.bypass_until else None
