@@ -154,7 +154,7 @@ def test_what_a_person_does_is_recorded_with_name_reason_and_for_a_shelf_its_end
     rig.scan(True)
     for event, why in (("ACK", ""), ("SHELVE", "sensor is being changed"), ("DISABLE", "no spare")):
         assert rig.command(event, why, minutes=1) == ""
-    said = {"alarm": "lel_high", "priority": "high", "unit": "R-101", "who": "operator"}
+    said: dict[str, Any] = {"alarm": "lel_high", "priority": "high", "unit": "R-101", "who": "operator"}
     assert rig.log[1:] == [
         AlarmChanged(was="UNACK", now="ACKED", **said),
         AlarmChanged(was="ACKED", now="SHLVD", why="sensor is being changed", until_utc=rig.now.utc + 60 * SECOND, **said),
