@@ -71,7 +71,7 @@ class PidLaw:
         assert row.pv is not None
         pv = image.value[row.pv]
         if self.schedule is not None:
-            self._schedule(row, image)
+            self._schedule(self.schedule, row.pv if row.zones_pv is None else row.zones_pv, image)
         if row.forward is not None and not image.quality[row.forward.pv] & _MASK:
             self.forward = row.forward.gain * (image.value[row.forward.pv] - row.forward.zero)
         if row.straight is not None:
@@ -96,11 +96,10 @@ class PidLaw:
         self.tuning = tuning
         self._apply()
 
-    def _schedule(self, row: LoopRow, image: Image) -> None:
-        by = row.pv if row.zones_pv is None else row.zones_pv
-        if self.schedule is None or by is None or image.quality[by] & _MASK:
+    def _schedule(self, schedule: Schedule, by: int, image: Image) -> None:
+        if image.quality[by] & _MASK:
             return                              # unknown: the gain stays as it is
-        factor = self.schedule.factor(image.value[by])
+        factor = schedule.factor(image.value[by])
         if factor != self.factor:
             self.factor = factor
             self._apply()

@@ -55,6 +55,11 @@ class Rig:
         return self.loop.out
 
 
+def test_a_loop_begins_in_manual_as_nobodys_at_its_safe_output():
+    loop = Rig(safe_out=5.0).loop
+    assert (loop.mode, loop.owner, loop.cause, loop.sp, loop.pv, loop.out) == ("MANUAL", "none", "", None, None, 5.0)
+
+
 # --- modes -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("mode", "sp", "more", "refusal"), [
     ("AUTOMATIC", 60.0, {}, "no mode 'AUTOMATIC'"),
@@ -193,6 +198,58 @@ def test_a_loop_that_stood_still_begins_anew_without_a_bump():
     assert rig.out == pytest.approx(before, abs=0.01)
 
 
+@pytest.mark.parametrize(("periods", "anew"), [(5, False), (6, True)])
+def test_a_loop_that_was_late_by_a_few_periods_goes_on_and_one_that_stood_still_begins_anew(periods: int, anew: bool):
+    rig = Rig(ti_s=1e6)
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0, times=20)
+    rig.now += (periods - 1) * SECOND // 2
+    rig.scan(55.0)
+    assert rig.out == pytest.approx(40.0 if anew else 50.0, abs=0.01)       # gain 2, 5 K
+
+
+def test_time_that_a_loop_was_not_looked_at_counts_as_two_periods_at_most():
+    rig = Rig(kind="direct", out_high=400.0, sp_rate_per_s=10.0)
+    rig.set("AUTO", 300.0)
+    rig.scan(times=2)
+    assert rig.out == pytest.approx(10.0)
+    rig.now += 3 * SECOND // 2                  # 2 s since the last turn
+    rig.scan()
+    assert rig.out == pytest.approx(20.0)
+
+
+def test_the_pv_a_loop_knows_is_the_last_good_one():
+    rig = Rig(sp_track=True)
+    rig.scan(55.0)
+    rig.scan(-999.0, BAD_NO_COMMUNICATION)
+    assert rig.loop.pv == 55.0
+
+
+def test_while_it_is_not_known_where_its_inner_loop_stands_an_outer_one_stays_where_it_is():
+    rig = Rig()
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(55.0, times=2)
+    before = rig.out
+    for _ in range(20):
+        rig.now += SECOND // 2
+        rig.loop.update(rig.image, rig.now, None, cut=True)
+    assert rig.out == before
+
+
+def test_a_loop_that_keeps_up_with_somebody_else_takes_over_without_a_bump_in_any_coordinate():
+    rig = Rig(straight=strong_acid, gain=100.0, ti_s=500.0, forward=Forward(LEL, gain=2.0))
+    rig.image.value[LEL] = 5.0
+    rig.set("AUTO", 3.5)
+    rig.scan(2.0)
+    rig.now += SECOND // 2
+    rig.loop.update(rig.image, rig.now, 35.0, cut=True)
+    assert (rig.out, rig.loop.law.show()["tracking"]) == (35.0, 35.0)
+    rig.scan(2.0)
+    assert rig.out == pytest.approx(35.0, abs=0.03)
+    assert rig.loop.law.show()["tracking"] is None
+
 # --- setpoint ramp -----------------------------------------------------------------------------------------------------
 def test_the_setpoint_ramps_from_where_pv_is_and_waits_for_it():
     rig = Rig(sp_rate_per_s=0.5 / 60, holdback=4.0)
@@ -330,6 +387,13 @@ def test_a_feed_takes_the_least_of_the_recipe_and_every_limit(lel: float, rise: 
     assert (rig.out, rig.loop.limited_by) == (pytest.approx(allowed), by)
 
 
+def test_a_limit_that_allows_as_much_as_the_recipe_wants_limits_nothing():
+    rig = feed()
+    rig.set("AUTO", 0.75)
+    rig.scan()
+    assert (rig.out, rig.loop.limited_by) == (0.75, "recipe")
+
+
 @pytest.mark.parametrize("quality", [UNCERTAIN, BAD_NO_COMMUNICATION])
 def test_a_limit_that_is_not_good_lets_nothing_in(quality: int):
     rig = feed()
@@ -348,6 +412,15 @@ def test_an_on_off_loop_has_hysteresis_and_is_off_when_it_cannot_see():
     assert rig.out == 1.0
     rig.scan(9.0, BAD_NO_COMMUNICATION)
     assert rig.out == 0.0
+
+
+@pytest.mark.parametrize(("before", "stays"), [(9.0, 1.0), (11.0, 0.0)])
+def test_an_on_off_loop_stays_as_it_is_from_its_setpoint_to_the_end_of_its_hysteresis(before: float, stays: float):
+    rig = Rig(kind="on_off", hysteresis=0.5, out_high=1.0)
+    rig.set("AUTO", 9.5)
+    for pv in (before, 9.5, 10.0):
+        rig.scan(pv)
+        assert rig.out == stays
 
 
 @pytest.mark.parametrize("out", [0.0, 1.0])
@@ -403,7 +476,7 @@ def test_a_loop_keeps_its_turn_when_ticks_come_late():
     rig = Rig(period_ns=SECOND)
     turns = 0
     for k in range(1, 201):
-        now = k * SECOND // 2 + (k * 7919 % 5_000_000)  # up to 5 ms late
+        now = k * SECOND // 2 + (k * 2_971_215 % 5_000_000)  # up to 5 ms late, now more and now less
         if rig.loop.due(now):
             turns += 1
             rig.loop.update(rig.image, now, None)
@@ -423,6 +496,33 @@ def test_the_feed_forward_acts_at_once_and_stays_where_it_was_when_its_value_is_
     rig.image.value[LEL], rig.image.quality[LEL] = 90.0, BAD_NO_COMMUNICATION
     rig.scan(60.0)
     assert rig.out == pytest.approx(50.0, abs=0.01)
+
+
+def test_the_feed_forward_counts_from_its_zero_and_is_part_of_taking_over_without_a_bump():
+    rig = Rig(forward=Forward(LEL, gain=2.0, zero=10.0))
+    rig.image.value[LEL] = 15.0
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0)
+    assert rig.out == pytest.approx(40.0)
+    assert rig.loop.law.show()["terms"] == pytest.approx({"p": 0.0, "i": 30.0, "d": 0.0, "ff": 10.0})
+
+
+def test_a_feed_forward_that_was_never_good_adds_nothing():
+    rig = Rig(forward=Forward(LEL, gain=2.0))
+    rig.image.value[LEL], rig.image.quality[LEL] = 15.0, BAD_NO_COMMUNICATION
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0)
+    assert rig.loop.law.show()["terms"] == pytest.approx({"p": 0.0, "i": 0.0, "d": 0.0, "ff": 0.0})
+
+
+def test_a_gain_schedule_goes_by_its_own_pv_with_a_margin_and_changes_the_gain_alone():
+    rig = Rig(zones=(Zone(50.0, 1.0), Zone(100.0, 0.5)), zones_margin=4.0, td_s=5.0, tf_s=2.0, b=0.7, gap=0.5)
+    rig.set("AUTO", 60.0)
+    for pv, gain in ((45.0, 2.0), (52.0, 2.0), (56.0, 1.0), (48.0, 1.0), (45.0, 2.0), (56.0, 1.0)):
+        rig.scan(pv)
+        shown = rig.loop.law.show()
+        assert shown["tuning"] == {"gain": gain, "ti_s": 60.0, "td_s": 5.0, "tf_s": 2.0, "b": 0.7, "gap": 0.5}
 
 
 @given(st.floats(0.0, 100.0), st.floats(0.02, 50.0))
@@ -522,9 +622,18 @@ def test_a_dose_closes_at_once_when_its_counter_is_lost():
     rig.scan(3.0, BAD_NO_COMMUNICATION)
     assert (rig.out, rig.loop.limited_by) == (0.0, "total not good")
     rig.scan(19.5)
-    assert rig.out == 2.0
+    assert (rig.out, rig.loop.limited_by) == (2.0, "")
     rig.scan(20.0)
     assert rig.out == 0.0
+
+
+def test_what_runs_on_after_a_dose_is_learnt_and_shown():
+    rig = Rig(kind="total", dose=DOSE)
+    rig.set("AUTO", 20.0)
+    rig.scan(20.0)
+    assert rig.loop.law.show() == {"in_flight": 0.0, "closed": True}
+    rig.scan(20.2, times=20)                    # 10 s: it is still by then
+    assert rig.loop.law.show() == {"in_flight": pytest.approx(0.1), "closed": True}
 
 
 def offering(name: str, out: float, mode: str = "AUTO") -> Loop:
@@ -543,9 +652,10 @@ def test_a_selector_takes_the_least_or_the_greatest_of_those_not_in_manual(pick:
         rig.loop.take(loop)
     rig.scan()
     assert (rig.out, rig.loop.limited_by) == (out, chosen)
-    assert "AUTO or MANUAL" in rig.set("CASCADE") or "no loop drives" in rig.set("CASCADE")
+    assert rig.loop.law.show() == {"offers": {"TIC": 60.0, "FIC": 30.0}}
+    assert "no loop drives" in rig.set("CASCADE")
 
 
-def test_there_is_a_law_for_every_kind():
+def test_there_is_a_law_for_every_kind_and_at_first_nothing_limits_it():
     for kind in KINDS:
-        Loop(LoopRow(name="X", kind=kind, unit="R-101", period_ns=SECOND, pv=PV, dose=DOSE))
+        assert Loop(LoopRow(name="X", kind=kind, unit="R-101", period_ns=SECOND, pv=PV, dose=DOSE)).limited_by == ""
