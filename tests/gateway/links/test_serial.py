@@ -216,7 +216,7 @@ async def test_a_question_whose_port_is_unplugged_ends_with_the_reason(tmp_path:
 
 @pytest.mark.fault("M37")
 async def test_frames_that_nobody_asked_for_are_counted_and_change_nothing(tmp_path: Path):
-    async with Ported(tmp_path) as bus:
+    async with Ported(tmp_path, timeout_s=1.0) as bus:       # nothing of it is about time
         await bus.turn(1.0)
         bus.far.send(adu(bytes((1, 4, 8)) + bytes(8)) + adu(bytes((9, 4, 8)) + bytes(8)))
         bus.far.say = lambda answer: adu(bytes((9, 4, 2, 0, 0))) + answer
