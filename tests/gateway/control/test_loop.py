@@ -15,7 +15,7 @@ from gateway.control.dosing import DoseRow
 from gateway.control.image import SECOND, Image
 from gateway.control.laws import KINDS, PidLaw
 from gateway.control.linear import Zone, strong_acid
-from gateway.control.loop import Forward, LimitRow, Loop, LoopRow, request
+from gateway.control.loop import Forward, LimitRow, Loop, LoopRow, request, seat
 
 PV, LEL, RISE = 0, 1, 2
 DOSE = DoseRow(fast=10.0, slow=2.0, slow_below=1.0)
@@ -603,6 +603,48 @@ def test_a_ratio_follows_the_wild_flow():
     assert rig.out == 50.0
 
 
+@pytest.mark.parametrize(("wild", "ratio"), [(4.0, 2.5), (0.0, 0.5), (-4.0, 0.5)])
+def test_the_ramp_of_a_ratio_begins_at_the_ratio_that_its_output_has_and_without_a_flow_at_the_least(wild: float, ratio: float):
+    rig = Rig(kind="ratio", bias=1.0, sp_low=0.5, sp_high=5.0, sp_rate_per_s=0.1)
+    rig.set("MANUAL", out=11.0)
+    rig.scan(wild)
+    rig.set("AUTO", 3.0)
+    rig.scan(wild)
+    assert rig.loop.ramped == pytest.approx(ratio + 0.05)
+
+
+# --- where its outputs stand ---------------------------------------------------------------------------------------------
+def seated(high: float | None, low: float | None, **row: Any) -> LoopMode | None:
+    rig = Rig(safe_out=5.0, output=1, **row)
+    rig.set("MANUAL", out=40.0)
+    rig.set("AUTO", 60.0)
+    return seat(rig.loop, high, low, "test")
+
+
+@pytest.mark.parametrize(("high", "low", "out"), [(30.0, None, 30.0), (130.0, None, 100.0), (None, None, 5.0)])
+def test_a_loop_is_put_into_manual_where_its_output_stands_and_where_that_is_not_known_at_its_safe_one(
+    high: float | None, low: float | None, out: float
+):
+    assert seated(high, low) == LoopMode(loop="TIC", mode="MANUAL", was="AUTO", setpoint=60.0, out=out, owner="operator", cause="test")
+
+
+@pytest.mark.parametrize(("high", "low", "out"), [
+    (40.0, 0.0, 70.0), (0.0, 40.0, 30.0), (0.0, 0.0, 50.0), (40.0, None, 5.0), (None, 40.0, 5.0),
+])  # fmt: skip
+def test_of_a_split_range_both_outputs_have_to_be_known(high: float | None, low: float | None, out: float):
+    entry = seated(high, low, output_low=2)
+    assert entry is not None
+    assert entry.out == out
+
+
+@pytest.mark.parametrize(("mode", "stands", "moved"), [("MANUAL", 40.0, False), ("MANUAL", 40.5, True), ("AUTO", 40.0, True)])
+def test_a_loop_that_is_in_manual_where_its_output_stands_is_left_alone(mode: str, stands: float, moved: bool):
+    rig = Rig(output=1)
+    rig.set("MANUAL", out=40.0)
+    rig.set(mode, 60.0)
+    assert (seat(rig.loop, stands, None, "test") is not None) is moved
+
+
 def test_a_ratio_without_its_wild_flow_lets_go():
     rig = Rig(kind="ratio", bad_hold_ns=2 * SECOND)
     rig.set("AUTO", 2.5)
@@ -625,6 +667,14 @@ def test_a_dose_closes_at_once_when_its_counter_is_lost():
     assert (rig.out, rig.loop.limited_by) == (2.0, "")
     rig.scan(20.0)
     assert rig.out == 0.0
+
+
+def test_a_dose_whose_counter_was_cleared_closes_and_says_why():
+    rig = Rig(kind="total", dose=DOSE)
+    rig.set("AUTO", 20.0)
+    rig.scan(15.0)
+    rig.scan(0.0)
+    assert (rig.out, rig.loop.limited_by) == (0.0, "total fell")
 
 
 def test_what_runs_on_after_a_dose_is_learnt_and_shown():
