@@ -66,12 +66,8 @@ class Interlock:
         if entry.event == "tripped":
             self.tripped = self.active = True
             self.first_out = entry.first_out
-        elif entry.event == "reset":
+        elif entry.event in ("reset", "cleared"):
             self.tripped = self.active = self.first_out = False
-        elif entry.event == "cleared":
-            self.active = self.tripped and self.row.latch
-            self.tripped = self.active
-            self.first_out = self.first_out and self.active
         elif entry.event == "bypassed":
             self.bypass_until, self.bypass_by, self.bypass_why = entry.until_utc, entry.who, entry.why
             self.bypass_end = None if mono is None else mono + entry.until_utc - utc     # the wall clock may jump before it is looked at

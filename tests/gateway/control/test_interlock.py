@@ -236,6 +236,14 @@ def test_what_was_latched_before_a_restart_is_latched_after_it():
     assert rig.interlocks.standing("R-101") == ["level"]
 
 
+def test_what_let_go_by_itself_before_a_restart_is_not_latched_after_it_although_the_row_latches_by_now():
+    rig = Rig(row(latch=True), armed=False)
+    for event in ("tripped", "cleared"):
+        rig.interlocks.apply(InterlockChanged(interlock="level", event=event), 1)
+    rig.interlocks.arm()
+    assert rig.scan(False).forced == {}
+
+
 # --- bypass ------------------------------------------------------------------------------------------------------------
 def test_a_bypass_has_a_reason_a_longest_time_and_a_row_that_allows_it():
     rig = Rig(row(), row("hydrogen", bypassable=False)).scan(False, False)
