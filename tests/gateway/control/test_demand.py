@@ -674,6 +674,13 @@ def test_in_local_nothing_is_written_and_what_it_does_is_what_is_wanted():
     assert rig.failures == []                   # and it is no drift
 
 
+def test_the_loop_of_an_output_that_is_worked_at_its_panel_follows_what_is_done_there():
+    rig = worked()
+    rig.scan(4, shown=75.0)
+    assert rig.item.bound
+    assert rig.item.really(rig.image) == 75.0
+
+
 def test_back_in_remote_it_goes_on_from_where_it_was_left_until_somebody_wants_it_anew():
     rig = worked()
     rig.scan(4, shown=75.0)

@@ -250,6 +250,13 @@ def test_a_loop_that_keeps_up_with_somebody_else_takes_over_without_a_bump_in_an
     assert rig.out == pytest.approx(35.0, abs=0.03)
     assert rig.loop.law.show()["tracking"] is None
 
+@pytest.mark.parametrize(("out", "all_or_nothing"), [(10.0, True), (50.0, False), (90.0, True)])
+def test_a_loop_can_do_no_more_at_either_end_of_its_range(out: float, all_or_nothing: bool):
+    rig = Rig(out_low=10.0, out_high=90.0)
+    rig.set("MANUAL", out=out)
+    assert rig.loop.saturated is all_or_nothing
+
+
 # --- setpoint ramp -----------------------------------------------------------------------------------------------------
 def test_the_setpoint_ramps_from_where_pv_is_and_waits_for_it():
     rig = Rig(sp_rate_per_s=0.5 / 60, holdback=4.0)
