@@ -33,7 +33,8 @@ system: $(STAMP) $(PEERS)/node_modules/.installed  ## tests over real sockets ag
 soak: $(STAMP)  ## long runs
 	$(BIN)/python -m pytest -m soak
 
-mutants: $(STAMP)  ## change pid, interlock, arbitration and alarm in every small way: would a test notice? (an hour)
+mutants: $(STAMP)  ## change pid, loops, laws, interlocks, arbitration and alarms in every small way: would a test notice? (half an hour)
+	rm -rf mutants
 	$(BIN)/mutmut run
 	$(BIN)/mutmut results
 
