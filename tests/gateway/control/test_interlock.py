@@ -79,6 +79,19 @@ class Rig:
         return [entry.event for entry in self.log]
 
 
+def shown(rig: Rig) -> tuple[object, ...]:
+    """What is told of the first row: yes or no, never nothing."""
+    item = rig.interlocks.items[0]
+    return item.tripped, item.active, item.first_out, item.bypass_until, item.bypass_by, item.bypass_why
+
+
+def test_a_row_begins_untripped_and_not_bypassed_and_forces_nothing():
+    rig = Rig(row(), armed=False)
+    found = rig.interlocks
+    assert shown(rig) == (False, False, False, 0, "", "")
+    assert (found.armed, found.forced, found.reasons, found.holds, found.bypassed("R-101")) == (False, {}, {}, [], 0)
+
+
 def test_a_true_cause_forces_its_outputs_and_latches():
     rig = Rig(row()).scan(False)
     assert rig.forced == {}
@@ -108,6 +121,7 @@ def test_a_reset_needs_a_cause_that_is_seen_to_be_gone():
     assert rig.scan(None).reset() == "level: its cause is unknown"
     assert rig.scan(False).reset() == ""
     assert rig.scan(False).forced == {}
+    assert shown(rig)[:3] == (False, False, False)
     assert rig.reset() == "level is not tripped"
 
 
@@ -148,6 +162,7 @@ def test_a_permissive_forbids_while_it_is_not_known_to_be_met_and_is_no_event():
     assert rig.forced == {ACID: 0.0}
     assert rig.scan(True).forced == {ACID: 0.0}
     assert rig.scan(False).forced == {}
+    assert shown(rig)[:3] == (False, False, False)
     assert rig.events() == []
     assert rig.interlocks.holds == []
 
@@ -221,7 +236,9 @@ def test_before_the_first_full_image_a_trip_acts_and_does_not_latch():
 
 def test_what_stands_as_the_start_up_ends_trips_and_latches_in_the_next_scan():
     rig = Rig(row(), armed=False).scan(True, times=3)
+    assert shown(rig)[:3] == (False, True, False)
     rig.interlocks.arm()
+    assert shown(rig)[:3] == (False, False, False)
     assert rig.scan(True).events() == ["tripped"]
     assert rig.interlocks.holds == [("R-101", "level")]
     assert rig.scan(False).forced == {ACID: 0.0}

@@ -456,6 +456,13 @@ def test_the_ramp_of_a_direct_loop_begins_at_its_output_whatever_is_measured():
     assert rig.out == pytest.approx(105.0)
 
 
+def test_where_an_output_is_held_moves_no_ramp_of_a_controllers_setpoint():
+    rig = Rig(sp_rate_per_s=1.0)
+    rig.set("AUTO", 60.0)
+    rig.scan(20.0, times=10, actual=35.0)
+    assert rig.loop.ramped == pytest.approx(25.0)
+
+
 def test_a_direct_loop_ramps_from_where_a_trip_held_its_output():
     rig = Rig(kind="direct", out_high=400.0, sp_rate_per_s=10.0)
     rig.set("AUTO", 300.0)
