@@ -44,7 +44,7 @@ ROWS = (
     Row("DIT-1011", "FC-101", "4:float", 5053, 2.0),                                          # Promass: 5053, 1-0-3-2
     Row("FQI-1011", "FC-101", "4:float", 5057, 0.01),                                         # Promass: totaliser
     Row("AIT-1012", "AC-101", "3:float", 1, 0.1, big=True),                                   # Liquiline: 30001, ABCD
-    Row("AIT-1013", "AC-101", "3:float", 5, 5.0, big=True),                                   # Liquiline: 30005
+    Row("AIT-1013", "AC-101", "3:float", 5, 15.0, big=True),                                  # Liquiline: 30005; its noise is 5 mV
     Row("ST-1011", "M-101", "4", 5, 5.0, gain=0.005 * 4.0),                                   # ACS580: 400005, 20000 = 100 % = 400 rpm
     Row("XI-1011", "M-101", "4:hex", 4, 0.0, bit=2),                                          # ACS580: 400004, status word
     Row("ZSC-1011", "IO-101", "0", 50, 0.0),                                                  # ADAM: slot 3, second input
