@@ -58,6 +58,7 @@ class Rig:
 def test_a_loop_begins_in_manual_as_nobodys_at_its_safe_output():
     loop = Rig(safe_out=5.0).loop
     assert (loop.mode, loop.owner, loop.cause, loop.sp, loop.pv, loop.out) == ("MANUAL", "none", "", None, None, 5.0)
+    assert (loop.law.show()["pv_seen"], loop.law.show()["tracking"]) == (0.0, None)
 
 
 # --- modes -------------------------------------------------------------------------------------------------------------
