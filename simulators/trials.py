@@ -20,6 +20,7 @@ from gateway.control.chain import AlarmChanged, BatchState, InterlockChanged
 from gateway.control.image import SECOND
 from gateway.control.machine import ENDED
 from gateway.records.store import MemoryJournal
+from simulators.people import BRING_UP
 from simulators.physics.gas import LEL_VOL_PCT
 from simulators.physics.reagents import WATER_STOCK
 from simulators.physics.samples import solid_kg
@@ -359,8 +360,6 @@ def _bring_back(run: Run, most_min: float = 120.0) -> float | None:
 
 def _bring_up(run: Run) -> list[tuple[str, str, dict[str, Any]]]:
     """Fan, scrubber liquid and agitator on again, where a trip or the disturbance took them off."""
-    from simulators.people import BRING_UP
-
     agitator = ("output.set", f"XS-10{NUMBER}1", {"value": 1})
     return [agitator, *((action.verb, action.target, action.arguments) for action in BRING_UP)]
 

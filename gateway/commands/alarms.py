@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
-from collections.abc import Coroutine
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from rich.console import Console
 
 from gateway.client import Client, Refused
+from gateway.commands.asking import answered
 from gateway.commands.plant import SOCKET
 
-T = TypeVar("T")
 UNSEEN = ("UNACK", "RTNUN", "LATCHED")
 AT_ONCE = 500                                   # acknowledged by one command: what it says is kept in the journal
 TRIPS = 8                                       # named above the list, those that came first before the others
@@ -27,7 +25,7 @@ def show(given: argparse.Namespace) -> int:
         from gateway.commands.alarm_kpi import figures
 
         return figures(given)
-    told = _talk(given, _ask(given))
+    told = answered(given, _ask(given))
     if told is None:
         return 1
     if given.json:
@@ -46,7 +44,7 @@ def alarm(given: argparse.Namespace) -> int:
         print(f"which alarm? lagan alarm {given.verb} NAME", file=sys.stderr)
         return 2
     several = given.verb == "ack" and (given.unit is not None or len(given.target) > 1)
-    did = _talk(given, _acknowledge(given) if several else _each(given))
+    did = answered(given, _acknowledge(given) if several else _each(given))
     if did is None:
         return 1
     done, refused = did
@@ -102,17 +100,6 @@ async def _acknowledge(given: argparse.Namespace) -> Did:
 
 def _key(given: argparse.Namespace, name: str) -> str:
     return given.key if len(given.target) == 1 or not given.key else f"{given.key}/{name}"
-
-
-def _talk(given: argparse.Namespace, talk: Coroutine[Any, Any, T]) -> T | None:
-    """What came of it; None, and said why, when it was refused or nobody is there."""
-    try:
-        return asyncio.run(talk)
-    except Refused as refused:
-        print(f"refused: {refused}", file=sys.stderr)
-    except (FileNotFoundError, ConnectionError) as error:
-        print(f"no plant process at {given.data / SOCKET}: {error}", file=sys.stderr)
-    return None
 
 
 # --- the list for a person -------------------------------------------------------------------------------------------

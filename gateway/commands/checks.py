@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gateway.client import Client, Refused
+from gateway.commands.asking import answered
 from gateway.commands.plant import SOCKET
 
 LOOK_S, PATIENCE_S = 0.1, 5.0                   # a record acts in the scan after it is durable
@@ -43,7 +45,7 @@ def checks(given: argparse.Namespace) -> int:
             show(rows, Console())
         return 0
 
-    return _talk(given, talk)
+    return _code(given, talk())
 
 
 def calibrate(given: argparse.Namespace) -> int:
@@ -55,7 +57,16 @@ def calibrate(given: argparse.Namespace) -> int:
             passed = [await _one(plant, known, name, arguments, given) for name, arguments in _wanted(given, known)]
         return 0 if all(passed) else 1
 
-    return _talk(given, talk)
+    try:
+        return _code(given, talk())
+    except Wrong as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+
+
+def _code(given: argparse.Namespace, talk: Coroutine[Any, Any, int]) -> int:
+    code = answered(given, talk)
+    return 1 if code is None else code
 
 
 async def _one(plant: Client, known: dict[str, Any], name: str, arguments: dict[str, Any], given: argparse.Namespace) -> bool:
@@ -142,17 +153,3 @@ def show(rows: list[dict[str, Any]], console: Console) -> None:
 
 def _day(utc: int | None) -> str:
     return datetime.fromtimestamp(utc / 1e9, UTC).strftime("%Y-%m-%d %H:%M") if utc else "-"
-
-
-def _talk(given: argparse.Namespace, talk: Any) -> int:
-    try:
-        return asyncio.run(talk())
-    except Wrong as wrong:
-        print(wrong, file=sys.stderr)
-        return 2
-    except Refused as refused:
-        print(f"refused: {refused}", file=sys.stderr)
-        return 1
-    except (FileNotFoundError, ConnectionError) as error:
-        print(f"no plant process at {given.data / SOCKET}: {error}", file=sys.stderr)
-        return 1

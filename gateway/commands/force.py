@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from typing import Any
 
@@ -11,7 +10,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from gateway.client import Client, Refused
+from gateway.client import Client
+from gateway.commands.asking import answered
 from gateway.commands.plant import SOCKET
 from gateway.control.foresee import sentence
 
@@ -24,18 +24,11 @@ def run(given: argparse.Namespace) -> int:
     if given.end is not None and given.tag is not None:
         print("lagan force: a tag to force, or --end with one, not both", file=sys.stderr)
         return 2
-    try:
-        asyncio.run(_talk(given))
-    except Refused as refused:
-        print(f"refused: {refused}", file=sys.stderr)
-        return 1
-    except (FileNotFoundError, ConnectionError) as error:
-        print(f"no plant process at {given.data / SOCKET}: {error}", file=sys.stderr)
-        return 1
-    return 0
+    code = answered(given, _talk(given))
+    return 1 if code is None else code
 
 
-async def _talk(given: argparse.Namespace) -> None:
+async def _talk(given: argparse.Namespace) -> int:
     async with Client(given.data / SOCKET, given.who) as plant:
         if given.end is not None:
             await plant.do("force.end", given.end, why=given.why, key=given.key)
@@ -44,11 +37,12 @@ async def _talk(given: argparse.Namespace) -> None:
             body = await plant.do("force.set", given.tag, why=given.why, key=given.key, value=given.value, minutes=given.minutes)
             if given.json:
                 print(msgspec.json.encode({"tag": given.tag, "value": given.value, "effect": body}).decode())
-                return
+                return 0
             print(f"{given.tag} is forced to {given.value:g} for {given.minutes:g} min: in the journal")
             print(sentence(body).replace("; ", "\n"))
         else:
             show(await plant.ask("suspended"), Console(), given.json)
+    return 0
 
 
 def show(body: dict[str, Any], console: Console, as_json: bool = False) -> None:

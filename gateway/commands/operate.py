@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from typing import Any
 
 import msgspec
 from rich.console import Console
 
-from gateway.client import Client, Refused
+from gateway.client import Client
+from gateway.commands.asking import answered
 from gateway.commands.links import plan_of, show_links
 from gateway.commands.loops import show_loops
 from gateway.commands.plant import SOCKET
@@ -81,40 +81,39 @@ _SHOWN = {"status": show_status, "links": show_links, "loops": show_loops, "expl
 
 
 def _do(given: argparse.Namespace, verb: str, target: str, **arguments: Any) -> int:
-    async def talk() -> None:
+    async def talk() -> str:
         async with Client(given.data / SOCKET, given.who) as plant:
             await plant.do(verb, target, why=given.why, key=given.key, **arguments)
+        return f"{verb} {target}: in the journal"
 
-    return _talk(given, talk, f"{verb} {target}: in the journal")
+    done = answered(given, talk())
+    if done is None:
+        return 1
+    print(done)
+    return 0
 
 
 def _ask(given: argparse.Namespace, what: str, target: str) -> int:
-    async def talk() -> None:
+    async def talk() -> dict[str, Any]:
         async with Client(given.data / SOCKET, given.who) as plant:
-            body = await plant.ask(what, target)
-        if given.json:
-            print(msgspec.json.encode(body).decode())
-            return
-        if getattr(given, "plan", None):
-            try:
-                print(plan_of(body, given.plan), end="")
-            except KeyError:
-                raise Refused(f"no device {given.plan!r}") from None
-            return
+            return await plant.ask(what, target)
+
+    body = answered(given, talk())
+    if body is None:
+        return 1
+    if given.json:
+        print(msgspec.json.encode(body).decode())
+    elif getattr(given, "plan", None):
+        return _plan(body, given.plan)
+    else:
         _SHOWN[what](body, Console())
+    return 0
 
-    return _talk(given, talk, "")
 
-
-def _talk(given: argparse.Namespace, talk: Any, done: str) -> int:
+def _plan(body: dict[str, Any], device: str) -> int:
     try:
-        asyncio.run(talk())
-    except Refused as refused:
-        print(f"refused: {refused}", file=sys.stderr)
+        print(plan_of(body, device), end="")
+    except KeyError:
+        print(f"refused: no device {device!r}", file=sys.stderr)
         return 1
-    except (FileNotFoundError, ConnectionError) as error:
-        print(f"no plant process at {given.data / SOCKET}: {error}", file=sys.stderr)
-        return 1
-    if done:
-        print(done)
     return 0

@@ -15,6 +15,7 @@ import apsw
 from rich.console import Console
 
 from gateway.client import Client, Refused
+from gateway.commands.asking import answered
 from gateway.commands.look import config_of
 from gateway.commands.loops import tuning_words
 from gateway.commands.plant import SOCKET
@@ -47,13 +48,10 @@ def run(given: argparse.Namespace) -> int:
         print(f"lagan tune: {said}", file=sys.stderr)
         return 2
     try:
-        return asyncio.run(_run(config, given))
+        code = answered(given, _run(config, given))
+        return 1 if code is None else code
     except Unfit as error:
         print(f"no model: {error}", file=sys.stderr)
-    except Refused as refused:
-        print(f"refused: {refused}", file=sys.stderr)
-    except (FileNotFoundError, ConnectionError) as error:
-        print(f"no plant process at {given.data / SOCKET}: {error}", file=sys.stderr)
     except apsw.Error as error:
         print(f"no history in {given.data}: {error}", file=sys.stderr)
     return 1

@@ -297,7 +297,7 @@ class Rows:
                 expression,
                 [*(n for n in sorted(expression.names) if n in self.index), *figures],
                 lambda word: self._value(word, None),
-                lambda word: None if (unit := self.names.unit_of(word, None)) is None else quantity(unit),
+                lambda word: self._quantity(word, None),
             )
         own = None if row.u is None else self._number(row.u) if isinstance(row.u, str) else _constant(row.u)
         sources = tuple((figure_source(known.index(figure)), self.config.site.uncertainty[figure]) for figure in figures)
