@@ -43,6 +43,7 @@ from gateway.ticker import Ticker, Ticking, Timekeeper
 
 PATIENCE_S = 5.0  # with an answer in lockstep: plant time waits for it, and a busy machine is no lost device
 SAFE_S = 1.0  # what a stopping process gives its last writes
+DISK_S = 20.0  # and the disk its last entries, with the outputs safe by then: assumed, well below the 90 s of systemd
 Link = ModbusLink | OpcUaLink
 
 log = structlog.get_logger()
@@ -130,8 +131,11 @@ class Runtime:
         self.recorder.scan(now)
         for link in self.links:
             link.poke(now.mono)
+        waited_s, most_s = scan.parts.outgoing.waited_s, self.plant.config.site.record.safe_s
         if self.committer.failed:
             self.stop(f"journal: {self.committer.failed}", failed=True)
+        elif waited_s > most_s:
+            self.stop(f"journal: the disk does not answer; an entry has waited {waited_s:.1f} s, more than {most_s:g} s", failed=True)
         return ticket
 
     def _durable(self) -> None:
@@ -225,11 +229,13 @@ class Runtime:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.committer.failed is None:
             self.committer.submit([ServiceStopped(reason=self.why or "stopped")], now)
-        self.committer.close()
         self.recorder.flush(now)
-        self.keeper.close()
-        self.history.close()
-        self.journal.close()
+        if self.committer.close(DISK_S):
+            self.journal.close()
+        else:
+            log.error("journal_unwritten", committed=self.committer.committed(), waited_s=DISK_S)
+        if self.keeper.close(DISK_S):
+            self.history.close()
 
     async def _make_safe(self, now: Now) -> None:
         """Every output with a safe value goes to it; wait for the wire, but not for long."""

@@ -61,7 +61,8 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "interlocks": [i.row.name for i in parts.interlocks.items if i.active and not i.row.permissive],
         "loops": {name: told for name, loop in parts.loops.items() if (told := _unusual(scan, loop))},
         "devices": {name: talk.state for name, talk in runtime.plant.talks.items()},
-        "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or ""},
+        "journal": {"seq": runtime.committer.committed(), "failed": runtime.committer.failed or "",
+                    "waited_s": round(parts.outgoing.waited_s, 3)},
     }
 
 
@@ -99,7 +100,7 @@ def _after_first(item: Interlock) -> bool:
 
 def _unusual(scan: Scan, loop: Loop) -> str:
     """What of a loop's tuning a person should know who did not do it; "" where there is nothing."""
-    told = scan.tunings.told(loop)
+    told = scan.driving.tunings.told(loop)
     if told.get("experiment", {}).get("state") == "running":
         return f"relay experiment by {told['experiment']['who']}"
     return f"not tuned as configured, by {told['tuned']['who']}" if "tuned" in told else ""

@@ -24,6 +24,7 @@ SITE = EquipmentClass(
         measured("acid_tank_low", SWITCH, "1 when the acid day tank is empty", required=False),
         measured("vent_air", FLOW, "vent air of the hall"),
         goes_on("evacuation", SWITCH, "evacuation alarm", safe=0.0),
+        measured("record_wait", ("time",), "how long the oldest entry has waited for the disk of the plant process", required=False),
         *SUSPENSIONS,
     ),
     interlocks=("room_gas_evacuation",),

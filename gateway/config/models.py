@@ -36,6 +36,13 @@ class Scan(Model):
     slow_s: float = Field(default=5.0, gt=0, le=600)
 
 
+class Record(Model):
+    """How long an entry may wait for the disk: then every batch is held with its dosing still; then all is safe and the process ends."""
+
+    hold_s: float = Field(default=5, gt=0, le=60)
+    safe_s: float = Field(default=15, gt=0, le=60)
+
+
 class Site(Model):
     """The plant as a whole. ``parameters``: figures that matrix, loops and recipes may name (unit in the name).
 
@@ -46,6 +53,7 @@ class Site(Model):
     process_cell: Name
     description: str = ""
     scan: Scan = Scan()
+    record: Record = Record()
     startup_timeout_s: float = Field(30, gt=0, le=600)
     bypass_max_h: float = Field(8, gt=0, le=8)
     parameters: dict[str, float] = {}
@@ -126,7 +134,8 @@ class Tag(Model):
     ``[[point_low, point_high], [tag_low, tag_high]]`` (a 4..20 mA channel, a drive's per cent).
     ``max_age_s``: older than this is Bad. ``internal``: a tag without device that shows what the plant process itself
     knows: ``loop.<loop>.sp`` (or ``ramped``, ``out``), ``batch.<unit>.<figure>``, ``checks.<unit>.overdue`` (or ``due_soon``),
-    ``bypasses.<unit>`` and ``forces.<unit>`` (how many rows are bypassed and how many tags forced there).
+    ``bypasses.<unit>`` and ``forces.<unit>`` (how many rows are bypassed and how many tags forced there), ``record.waiting`` (for how
+    many s the oldest entry has waited for the disk).
     """
 
     description: str
@@ -256,6 +265,7 @@ class Loop(Model):
     bad_hold_s: Seconds = 3.0
     good_scans: int = Field(3, ge=1, le=100)    # Good readings in a row that end a time without
     bad_out: Literal["hold", "safe", "ramp"] = "safe"       # ramp: to the safe output at out_rate_per_s
+    safe_out: float | None = None               # of a loop that goes to another one: what does no harm there (default: out_low)
     linearise: Literal["none", "strong_acid", "curve"] = "none"     # strong_acid: pH as excess of base; the gain is per mol/L
     curve: tuple[tuple[float, float], ...] = ()             # [pv, equivalent], both rising: a titration curve; the gain is per equivalent
     schedule: Schedule | None = None

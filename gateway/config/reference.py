@@ -19,7 +19,7 @@ from gateway.config import instrument, models, security
 from gateway.config.phases import BATCH_FIGURES, LOT_FIGURES, PHASES
 
 PAGES: tuple[tuple[str, str, tuple[type[BaseModel], ...]], ...] = (
-    ("site.yaml", "site:", (models.Site, models.Scan)),
+    ("site.yaml", "site:", (models.Site, models.Scan, models.Record)),
     ("devices.yaml", "links: devices:", (models.Link, security.Security, models.Device)),
     ("tags.yaml", "tags: derived:", (models.Tag, models.Output, models.Derived)),
     ("units.yaml", "units:", (models.Unit,)),

@@ -28,7 +28,8 @@ _STANDING = ("UNACK", "ACKED")
 class AlarmRow(msgspec.Struct, frozen=True, kw_only=True):
     """One rationalised alarm, ready to be evaluated.
 
-    ``stays``: it has a condition of its own to stay (a deadband, or ``clear_when``); ``group``: of the alarms whose first is told.
+    ``stays``: it has a condition of its own to stay (a deadband, or ``clear_when``); ``group``: of the alarms whose first is told;
+    ``pv``: the one value that its condition looks at, where that is one.
     """
 
     name: str
@@ -40,6 +41,7 @@ class AlarmRow(msgspec.Struct, frozen=True, kw_only=True):
     on_unknown: bool = False
     stays: bool = False
     group: str = ""
+    pv: int | None = None
     cause: str = ""
     consequence: str = ""
     action: str = ""

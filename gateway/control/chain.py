@@ -170,6 +170,7 @@ class InterlockChanged(_Entry, tag="interlock", frozen=True):
     interlock: str
     event: str                                  # tripped | cleared | reset | bypassed | bypass_ending | bypass_ended
     unit: str = ""
+    priority: str = ""                          # of a trip, as of an alarm
     first_out: bool = False
     cause: str = ""
     who: str = ""

@@ -4,7 +4,8 @@ Recipes, loops and people want; interlocks force, last. A write goes out when th
 that was asked for after the write, and differs beyond the tolerance once the plant had time to follow, is drift: it is
 re-asserted once, then it is an alarm and left alone. Only a trip goes on asking until the plant follows.
 
-A trip also takes the output from whoever wanted it otherwise: after the reset nothing moves until somebody wants it anew.
+A trip also takes the output from whoever wanted it otherwise, at once: also one that lets go by itself, before the record has it, gives
+nothing back. After the reset nothing moves until somebody wants it anew.
 
 An output whose switch stands in local belongs to who stands at its panel: nothing is written but what an interlock forces, what it
 does is what is wanted, and back in remote it goes on from there.
@@ -20,6 +21,7 @@ from gateway.control.chain import Entry, OutputChanged, WriteFailed
 from gateway.control.image import SECOND, Image, Now
 
 Send = Callable[[int, float, int, int], None]      # output tag index, value, now, expires
+NOTHING: Mapping[str, float] = {}
 
 
 class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +57,7 @@ class Output:
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, when it was last written."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held")
+                 "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held", "taken")
 
     def __init__(self, row: OutputRow) -> None:
         self.row = row
@@ -77,6 +79,7 @@ class Output:
         self.blocked: tuple[str, ...] = ()
         self.panel = ""                         # why it is worked at its own panel
         self.held: float | None = None          # what a person forces it to, below interlocks; said anew in every scan
+        self.taken: OutputChanged | None = None     # how a trip has taken it, until that is in the record
         self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
 
     @property
@@ -87,16 +90,22 @@ class Output:
     def apply(self, entry: OutputChanged) -> None:
         """Fold one entry: a new wanted value and owner."""
         self.wanted, self.owner, self.cause, self.batch = entry.wanted, entry.owner, entry.cause, entry.batch
+        if entry is self.taken:
+            self.taken = None
         if self.state in ("diverged", "rejected"):
             self.commanded = None               # wanted anew by somebody: it may be written again
+
+    def actual(self, image: Image) -> float | None:
+        """What it does: its read-back when that is Good, else None."""
+        rb = self.row.readback
+        return None if image.quality[rb] & 0xC0000000 else image.value[rb]
 
     def really(self, image: Image) -> float | None:
         """What it does where that is not what its loop asks for: forced, slowed by its rate, or astray; None: as asked."""
         if self.bound:
             return self.commanded
         if self.state in _ASTRAY:
-            rb = self.row.readback
-            return None if image.quality[rb] & 0xC0000000 else image.value[rb]
+            return self.actual(image)
         return None if self.eased is None or self.eased == self.loop else self.eased
 
 
@@ -124,19 +133,24 @@ class Outputs:
             return f"{row.name} is worked at its panel, {item.panel}; nothing written"
         if not row.low <= value <= row.high:
             return f"{row.name}: {value:g} outside {row.low:g}..{row.high:g}; nothing written"
-        if item.wanted == value and item.owner == owner and not (again and item.state in ("diverged", "rejected")):
+        wanted = item.wanted
+        if wanted == value and item.owner == owner and item.taken is None and not (again and item.state in ("diverged", "rejected")):
             return None
-        was = item.wanted if item.wanted is not None else value
+        was = wanted if wanted is not None else value
         return OutputChanged(tag=row.name, wanted=value, was=was, owner=owner, cause=cause, batch=batch)
 
-    def take(self, effects: Mapping[int, float], cause: str) -> list[Entry]:
-        """A trip's effects become what is wanted, except where a loop drives (its tracking follows what is forced)."""
+    def take(self, effects: Mapping[int, float], cause: str, on_way: Mapping[str, float] = NOTHING) -> list[Entry]:
+        """A trip's effects are what is wanted from now on, except where a loop drives (its tracking follows what is forced).
+
+        ``on_way``: output -> what somebody wants of it in an entry that is on its way to the record, and that must not come after the trip.
+        """
         entries: list[Entry] = []
         for tag, value in effects.items():
             item = self.by_tag[tag]
-            if item.owner != "loop" and item.wanted is not None and item.wanted != value:
-                name, was, batch = item.row.name, item.wanted, item.batch
-                entries.append(OutputChanged(tag=name, wanted=value, was=was, owner="interlock", cause=cause, batch=batch))
+            was = on_way.get(item.row.name, item.wanted)
+            if item.owner != "loop" and was is not None and was != value:
+                item.taken = OutputChanged(tag=item.row.name, wanted=value, was=was, owner="interlock", cause=cause, batch=item.batch)
+                entries.append(item.taken)
         return entries
 
     def show(self, image: Image) -> None:
@@ -149,7 +163,7 @@ class Outputs:
         """The start-up is over: what nobody has commanded yet is commanded as the device does it now."""
         for item in self.items:
             if item.commanded is None:
-                item.commanded = self.actual(item.row.tag, image)
+                item.commanded = item.actual(image)
 
     def forget(self) -> None:
         """After a restart nobody wants anything yet: what has a safe value stays there, the rest keeps what the device does."""
@@ -164,7 +178,8 @@ class Outputs:
             force = forced.get(tag)
             newly = False
             if force is None and started:
-                value = item.loop if item.loop is not None and item.owner == "loop" else item.wanted
+                wanted = item.wanted if item.taken is None else item.taken.wanted
+                value = item.loop if item.loop is not None and item.owner == "loop" else wanted
                 value = value if item.held is None else item.held
                 if item.blocked:
                     item.blocked = ()
@@ -204,7 +219,7 @@ class Outputs:
                 self._handed(item, "", f"{image.names[switch]} stands in remote again")
             item.panel = ""
             return False
-        does = self.actual(item.row.tag, image)
+        does = item.actual(image)
         if does is not None:
             item.wanted = item.commanded = item.target = item.shaped = min(max(does, item.row.low), item.row.high)
         if not item.panel:
@@ -291,11 +306,6 @@ class Outputs:
             return
         item.failure = result
         self.failures.append(WriteFailed(tag=item.row.name, wanted=value, outcome=result, detail=detail))
-
-    def actual(self, tag: int, image: Image) -> float | None:
-        """What the output really does: its read-back when that is Good, else None."""
-        rb = self.by_tag[tag].row.readback
-        return None if image.quality[rb] & 0xC0000000 else image.value[rb]
 
 
 def _echoes_else(item: Output, value: float | None, image: Image) -> bool:

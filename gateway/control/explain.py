@@ -95,7 +95,7 @@ def _frees(scan: Scan, row: str) -> str:
 
 
 def _loop(scan: Scan, name: str) -> dict[str, Any]:
-    loop = scan.parts.loops[name]
+    loop, performance = scan.parts.loops[name], scan.driving.performance.get(name)
     row = loop.row
     return {
         "loop": name,
@@ -109,7 +109,7 @@ def _loop(scan: Scan, name: str) -> dict[str, Any]:
         "because": loop.cause,
         "limited_by": loop.limited_by or None,
         "held_back": loop.working.held,
-    } | loop.law.show() | scan.tunings.told(loop) | ({"performance": scan.performance[name].told()} if name in scan.performance else {})
+    } | loop.law.show() | scan.driving.tunings.told(loop) | ({} if performance is None else {"performance": performance.told()})
 
 
 def _interlock(scan: Scan, name: str, now: Now) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     permissive: bool = False
     bypassable: bool = True
     hold: str = "unit"                          # unit | all | none
+    priority: str = ""
     description: str = ""
     inputs: dict[str, int] = {}                 # what the cause names -> image index
     because: Part | None = None                 # the cause as a tree, to say what it hangs on
@@ -164,7 +165,9 @@ class Interlocks:
                 until_utc: int = 0) -> InterlockChanged:
         """What happens by itself: applied at once."""
         name, unit = item.row.name, item.row.unit
-        entry = InterlockChanged(interlock=name, unit=unit, event=event, first_out=first_out, cause=cause, until_utc=until_utc)
+        priority = item.row.priority if event == "tripped" else ""
+        entry = InterlockChanged(interlock=name, unit=unit, event=event, priority=priority, first_out=first_out, cause=cause,
+                                 until_utc=until_utc)
         self.apply(entry, now.utc)
         return entry
 

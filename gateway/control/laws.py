@@ -69,13 +69,11 @@ class PidLaw:
     def move(self, row: LoopRow, sp: float, image: Image, h_s: float, now: int, actual: float | None) -> float:
         pid = self.pid
         assert row.pv is not None
-        pv = image.value[row.pv]
         if self.schedule is not None:
             self._schedule(self.schedule, row.pv if row.zones_pv is None else row.zones_pv, image)
         if row.forward is not None and not image.quality[row.forward.pv] & _MASK:
             self.forward = row.forward.gain * (image.value[row.forward.pv] - row.forward.zero)
-        if row.straight is not None:
-            sp, pv = row.straight(sp), row.straight(pv)
+        sp, pv = self._straight(row, sp, image.value[row.pv])
         if pid.fresh:
             pid.track(pid.out if actual is None else actual, sp, pv, self.forward)
         self.tracked = actual
@@ -84,12 +82,14 @@ class PidLaw:
     def follow(self, row: LoopRow, sp: float, image: Image, out: float) -> float:
         """What it drives listens to somebody else: be where that is, so that it can be taken over without a bump."""
         assert row.pv is not None
-        pv = image.value[row.pv]
-        if row.straight is not None:
-            sp, pv = row.straight(sp), row.straight(pv)
+        sp, pv = self._straight(row, sp, image.value[row.pv])
         self.pid.track(out, sp, pv, self.forward)
         self.tracked = out
         return self.pid.out
+
+    def _straight(self, row: LoopRow, sp: float, pv: float) -> tuple[float, float]:
+        """Both as the controller sees them."""
+        return (sp, pv) if row.straight is None else (row.straight(sp), row.straight(pv))
 
     def retune(self, tuning: Tuning) -> None:
         """Another tuning from now on, without a bump; the schedule's factor stands on top of it."""

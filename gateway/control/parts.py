@@ -18,6 +18,7 @@ from gateway.control.force import Forces
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.interlock import Interlocks
 from gateway.control.loop import Loop
+from gateway.control.outgoing import Outgoing
 
 
 class Talk(Protocol):
@@ -52,6 +53,7 @@ class Parts(msgspec.Struct, kw_only=True):
 
     ``conditions``: evaluates interlock causes over the image; ``alarm_conditions``: what ``Alarms.update`` takes, when alarms are due.
     ``figures``: internal tags -> what they show. ``units``: unit -> engine. ``trip_tags``: what a full image needs.
+    ``outgoing``: what waits for the disk; ``late_hold_s``: how long it may do so before every batch is held.
     """
 
     image: Image
@@ -72,6 +74,8 @@ class Parts(msgspec.Struct, kw_only=True):
     start_sample: Callable[[SampleRequested, Now], None]
     documents: Callable[[], list[Any]]
     startup_ns: int
+    outgoing: Outgoing = msgspec.field(default_factory=Outgoing)
+    late_hold_s: float = 5.0
     checks: Checks = msgspec.field(default_factory=Checks)
     alarm_period_ns: int = SECOND
     read_only: bool = False

@@ -35,12 +35,11 @@ from gateway.control.chain import (
 )
 from gateway.control.command import Answer, Command
 from gateway.control.decide import Commands
+from gateway.control.driving import Driving
 from gateway.control.image import Now
-from gateway.control.loop import Loop, seat
 from gateway.control.parts import Parts
-from gateway.control.performance import Performance
 from gateway.control.release import latched, stay
-from gateway.control.tuning.experiment import Tunings
+from gateway.control.witness import alarm_seen, trip_seen
 
 COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
 URGENT = ("batch.hold", "batch.stop", "batch.abort")    # these do not wait behind a flood of others
@@ -57,8 +56,8 @@ class Scan:
     """The plant process's decision maker. ``run`` is one pass; ``submitted`` tells under which ticket its entries went."""
 
     __slots__ = (
-        "_alarm_tick", "_holding", "_last", "_last_now", "_totals", "_waiting", "armed", "commands", "count", "inbox", "parts",
-        "performance", "started", "tunings",
+        "_alarm_tick", "_holding", "_last", "_last_now", "_totals", "armed", "commands", "count", "driving", "inbox", "parts",
+        "started",
     )  # fmt: skip
 
     def __init__(self, parts: Parts) -> None:
@@ -67,13 +66,10 @@ class Scan:
         self.count = 0
         self.started: int | None = None
         self.armed = False
-        self._waiting: deque[tuple[int, Now, list[Entry]]] = deque()
         self._last: list[Entry] = []
         self._last_now = Now(0, 0)
-        self.tunings = Tunings(parts)
-        self.performance = {name: Performance(loop.row.band, loop.row.out_low, loop.row.out_high, loop.row.ti_s, loop.row.span)
-                            for name, loop in parts.loops.items() if loop.row.pv is not None}
-        self.commands = Commands(parts, self.tunings)
+        self.driving = Driving(parts)
+        self.commands = Commands(parts, self.driving.tunings)
         self._alarm_tick = -1
         self._holding = False                   # an output is held by a person
         self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
@@ -86,6 +82,8 @@ class Scan:
         armed = self.armed                      # outputs leave safe one scan later, when every cause was judged for good
         parts.forces.lift(image)
         self._apply_durable(committed, now)
+        if parts.outgoing.waited_s > parts.late_hold_s:
+            self._hold_all(f"the record is late: what it was told {parts.outgoing.waited_s:.1f} s ago is not on the disk")
         image.age(now.mono)
         parts.outputs.show(image)
         self._force(now, entries)
@@ -97,7 +95,7 @@ class Scan:
         for derived in parts.derived:
             derived.update(image, now)
         self._news(entries)
-        self._trips(parts.interlocks.update(parts.conditions(image.value, image.quality), now), entries)
+        self._trips(parts.interlocks.update(parts.conditions(image.value, image.quality), now), now, entries)
         self._start_up(now, entries)
         for where, name in parts.interlocks.holds:
             self._hold(where, name)
@@ -106,7 +104,7 @@ class Scan:
             if parts.forces.standing:           # what the batch stops stays off when it has stopped
                 entries += parts.forces.give_way(unit.stilled(), f"batch {unit.batch.id if unit.batch else ''} stops dosing")
         if self.armed:
-            self._loops(now, entries)
+            entries += self.driving.step(now, self.count)
         if self.armed and now.mono // parts.alarm_period_ns != self._alarm_tick:
             self._alarm_tick = now.mono // parts.alarm_period_ns         # not before the first full image: nobody learns from that
             entries += self._alarms(now)
@@ -123,17 +121,16 @@ class Scan:
     def submitted(self, ticket: int) -> None:
         """The entries of the last pass went to the journal under this ticket."""
         if self._last:
-            self._waiting.append((ticket, self._last_now, self._last))
+            self.parts.outgoing.submitted(ticket, self._last_now, self._last)
             self._last = []
 
     def idle(self) -> bool:
         """Whether nothing waits for the disk."""
-        return not self._waiting
+        return not self.parts.outgoing
 
     # --- the journal's side -------------------------------------------------------------------------------------
     def _apply_durable(self, committed: int, now: Now) -> None:
-        while self._waiting and self._waiting[0][0] <= committed:
-            _, when, entries = self._waiting.popleft()
+        for when, entries in self.parts.outgoing.durable(committed, now):
             for entry in entries:
                 self.apply(entry, Now(now.mono, when.utc), live=True, asked=when.mono)
 
@@ -145,10 +142,10 @@ class Scan:
         parts = self.parts
         if isinstance(entry, LoopMode):
             if entry.loop in parts.loops:       # the configuration may have lost it since
-                self.tunings.taken(entry)
+                self.driving.tunings.taken(entry)
                 parts.loops[entry.loop].apply(entry)
         elif isinstance(entry, LoopTuning | LoopTuned):
-            self.tunings.apply(entry)
+            self.driving.tunings.apply(entry)
         elif isinstance(entry, OutputChanged):
             if entry.tag in parts.outputs.by_name:
                 parts.outputs.by_name[entry.tag].apply(entry)
@@ -156,6 +153,8 @@ class Scan:
             parts.checks.apply(entry)
         elif isinstance(entry, InterlockChanged):
             parts.checks.saw(entry, now.utc)
+            if entry.event == "tripped" and not live:
+                parts.alarms.flood.sounded_before(now.utc)
             if live and entry.event in ("reset", "bypassed"):
                 self._release(entry)
             if (entry.who or not live) and entry.interlock in parts.interlocks.by_name:
@@ -270,24 +269,7 @@ class Scan:
         if late:
             entries.append(Note(text="start-up ended by its timeout: " + ", ".join(
                 image.names[i] for i in self.parts.trip_tags if image.quality[i] & 0x80000000)))
-        entries += self.tunings.restart()
-        for loop in self.parts.loops.values():
-            entries += self._take_over(loop)
-
-    def _take_over(self, loop: Loop) -> list[Entry]:
-        """After any start a loop is in MANUAL at the output that the device has; an outer one at what its inner loop sees."""
-        row, outputs, image = loop.row, self.parts.outputs, self.parts.image
-        if row.output is None:
-            if loop.mode == "MANUAL":
-                return []
-            entry = seat(loop, self._pv(self.parts.loops[row.inner]) if row.inner is not None else None, None, "start-up")
-        else:
-            low = outputs.actual(row.output_low, image) if row.output_low is not None else None
-            entry = seat(loop, outputs.actual(row.output, image), low, "start-up: output as read back")
-        if entry is None:
-            return []
-        loop.apply(entry)
-        return [entry]
+        entries += self.driving.start()
 
     def _alarms(self, now: Now) -> list[Entry]:
         """Conditions, suppressions and what keeps alarms standing, in this order; looked at only when alarms are due."""
@@ -296,16 +278,28 @@ class Scan:
         m = len(parts.alarms.items)
         truths, suppressed, stays = found[:m], found[m:2 * m], found[2 * m:]
         parts.comms.judge(truths, suppressed, [item.state for item in parts.alarms.items])
-        return parts.alarms.update(truths, suppressed, now, stays)
+        changes, by_name = parts.alarms.update(truths, suppressed, now, stays), parts.alarms.by_name
+        return [alarm_seen(each, by_name[each.alarm].row, image) if isinstance(each, AlarmChanged) else each for each in changes]
 
-    def _trips(self, changes: list[Entry], entries: list[Entry]) -> None:
-        """What the interlocks changed; a trip takes its outputs from whoever wanted them otherwise, also one that lets go by itself."""
-        entries += changes
+    def _trips(self, changes: list[Entry], now: Now, entries: list[Entry]) -> None:
+        """What the interlocks changed; a trip takes its outputs from whoever wanted them otherwise, also one that lets go by itself.
+
+        A person is told of it as of an alarm, so that it counts in a flood.
+        """
         for change in changes:
-            if isinstance(change, InterlockChanged) and change.event == "tripped":
+            if not (isinstance(change, InterlockChanged) and change.event == "tripped"):
+                entries.append(change)
+            else:
                 row = self.parts.interlocks.by_name[change.interlock].row
+                entries.append(trip_seen(change, row, self.parts.image))
+                self.parts.alarms.flood.sounded(now.mono)
                 entries += self.parts.forces.give_way(row.effects, f"interlock {row.name}")
-                entries += self.parts.outputs.take(row.effects, f"interlock {row.name}")
+                entries += self.parts.outputs.take(row.effects, f"interlock {row.name}", self.parts.outgoing.wanted(entries))
+
+    def _hold_all(self, cause: str) -> None:
+        """Nothing that a batch decides acts while the disk does not answer, the end of a dose neither: so nothing is dosed."""
+        for engine in self.parts.units.values():
+            engine.want_hold(cause)
 
     def _hold(self, where: str, name: str) -> None:
         for unit, engine in self.parts.units.items():
@@ -322,85 +316,6 @@ class Scan:
                 reasons = {**{tag: [f"batch {unit.batch.id} stops dosing"] for tag in still}, **reasons}
         return forced, reasons
 
-    # --- loops --------------------------------------------------------------------------------------------------
-    def _loops(self, now: Now, entries: list[Entry]) -> None:
-        parts = self.parts
-        if self.tunings.ended:
-            entries += self.tunings.ended
-            self.tunings.ended = []
-        for name in parts.loop_order:
-            loop = parts.loops[name]
-            row = loop.row
-            if name in self.tunings.running and (over := self.tunings.watch(loop)) is not None:
-                entries.append(over)
-            if loop.due(now.mono):
-                if name in self.tunings.running:
-                    entry = self.tunings.step(loop, now.mono)
-                else:
-                    entry = loop.update(parts.image, now.mono, *self._actual(loop))
-                    if name in self.performance:
-                        self.performance[name].update(now.mono, loop.mode, loop.ramped, self._pv(loop), loop.out)
-                if entry is not None:
-                    entries.append(entry)
-                if row.inner is not None:       # in MANUAL too: what an outer loop is set to is what its inner one follows
-                    parts.loops[row.inner].take(loop)
-            if row.output is not None:
-                self._at_panel(loop, row.output)
-                self._drive(loop, row.output, row.share(loop.out))
-            if row.output_low is not None:
-                self._drive(loop, row.output_low, row.share_low(loop.out))
-
-    def _drive(self, loop: Loop, tag: int, value: float) -> None:
-        """Hand a loop's output on. Of loops that share one, AUTO comes first, then one that a person holds off its safe value."""
-        item = self.parts.outputs.by_tag[tag]
-        if loop.mode == "MANUAL" and item.claimed == self.count:
-            return
-        if loop.mode != "MANUAL" or loop.out != loop.row.safe_out:
-            item.claimed = self.count
-        item.owner, item.cause, item.loop = "loop", loop.label, value
-
-    def _at_panel(self, loop: Loop, tag: int) -> None:
-        """While its output is worked at its panel, a loop that does not feel that stands where it is, and goes on from there in remote."""
-        outputs, low = self.parts.outputs, loop.row.output_low
-        items = [outputs.by_tag[tag], *(() if low is None else (outputs.by_tag[low],))]
-        if any(item.panel for item in items) and (loop.mode == "MANUAL" or loop.row.kind == "direct"):
-            at = loop.row.whole(*(item.commanded or 0.0 for item in items), *(() if low is not None else (0.0,)))
-            loop.out, loop.fading = min(max(at, loop.row.out_low), loop.row.out_high), False
-            loop.working.at = loop.out
-
-    def _actual(self, loop: Loop) -> tuple[float | None, bool]:
-        """What the actuator really does where that is not what the loop asks for, and whether it listens to somebody else."""
-        row = loop.row
-        if row.inner is not None:
-            return self._inner(self.parts.loops[row.inner])
-        if row.output is None:
-            return None, False
-        outputs = self.parts.outputs
-        high = outputs.by_tag[row.output]
-        low = outputs.by_tag[row.output_low] if row.output_low is not None else None
-        does, does_low = high.really(self.parts.image), None if low is None else low.really(self.parts.image)
-        if does is None and does_low is None:
-            return None, False
-        does = high.commanded or 0.0 if does is None else does
-        does_low = (0.0 if low is None else low.commanded or 0.0) if does_low is None else does_low
-        return row.whole(does, does_low), False
-
-    def _inner(self, inner: Loop) -> tuple[float | None, bool]:
-        """The same of an inner loop: what it follows; its own pv while it can do no more; where it is while it does not listen."""
-        if inner.row.kind == "select":
-            does = self._actual(inner)[0]
-            return inner.out if does is None else does, False
-        if inner.mode == "AUTO" and inner.sp is not None:
-            return inner.sp, True
-        if inner.mode != "CASCADE" or inner.sp is None:
-            return self._pv(inner), True
-        pv = self._pv(inner) if inner.saturated else None
-        return inner.sp if pv is None else pv, False
-
-    def _pv(self, loop: Loop) -> float | None:
-        i = loop.row.pv
-        return None if i is None or self.parts.image.quality[i] & 0xC0000000 else self.parts.image.value[i]
-
 
 def _in_turn(command: Command) -> bool:
     return command.verb not in URGENT
@@ -411,5 +326,5 @@ def replay(scan: Scan, stored: Sequence[Any]) -> None:
     for item in stored:
         scan.apply(item.entry, Now(0, item.utc), live=False)
     scan.parts.outputs.forget()
-    scan.tunings.ended = []                     # what ended then, the record tells
+    scan.driving.tunings.ended = []                     # what ended then, the record tells
     scan.parts.forces.forget()

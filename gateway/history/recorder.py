@@ -99,12 +99,13 @@ class HistoryThread:
                 self._drop(self._queue.popleft(), "the disk fell behind")
             self._changed.notify_all()
 
-    def close(self) -> None:
-        """Keep what is queued, then end."""
+    def close(self, patience_s: float | None = None) -> bool:
+        """Keep what is queued, then end; False when the disk did not take it in that time: the history is then still in use."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(patience_s)
+        return not self._thread.is_alive()
 
     def _drop(self, samples: Sequence[Sample], cause: str) -> None:
         self._waiting -= len(samples)

@@ -139,7 +139,9 @@ class Rows:
         return tag.range[1] - tag.range[0] if tag is not None and tag.range is not None else loop.out_high - loop.out_low
 
     def _loop_safe(self, loop: LoopModel) -> float:
-        """Output in which a loop does no harm: the middle of a split range, else the output's own safe value."""
+        """Output in which a loop does no harm: its own word for a loop, the middle of a split range, else the output's own safe value."""
+        if loop.safe_out is not None:
+            return loop.safe_out
         if loop.to_low is not None:
             return (loop.out_low + loop.out_high) / 2.0
         tag = self.config.tags.get(loop.to)
@@ -160,6 +162,7 @@ class Rows:
             permissive=row.permissive,
             bypassable=row.bypass,
             hold=row.hold,
+            priority=row.priority,
             description=row.description,
             inputs=self.reach.inputs(name),
             because=part_of(parse(row.cause), lambda each: self._value(each, row.unit), lambda each: self._quantity(each, row.unit)),
@@ -167,6 +170,7 @@ class Rows:
 
     def alarm(self, name: str) -> AlarmRow:
         row = self.config.alarms[name]
+        looks_at = {self.names.tag(each, row.unit) for each in parse(row.when).names} - {None} if row.of is None else set[str | None]()
         return AlarmRow(
             name=name,
             unit=row.unit or "",
@@ -177,6 +181,7 @@ class Rows:
             on_unknown=row.on_unknown,
             stays=bool(row.deadband or row.clear_when),
             group=row.first_out_group,
+            pv=self.index[only] if len(looks_at) == 1 and (only := looks_at.pop()) is not None else None,
             cause=row.cause,
             consequence=row.consequence,
             action=row.action,

@@ -31,6 +31,7 @@ from gateway.control.force import Forces
 from gateway.control.image import Image, Now
 from gateway.control.interlock import Interlocks
 from gateway.control.loop import Loop
+from gateway.control.outgoing import Outgoing
 from gateway.control.parts import Parts
 from gateway.control.scan import Scan
 from gateway.plant.checking import checks_of
@@ -87,7 +88,7 @@ class _Builder:
         }
         for engine in units.values():
             engine.neighbours = [other for other in units.values() if other is not engine]
-        checks = checks_of(config)
+        checks, outgoing = checks_of(config), Outgoing(longest_s=2 * config.site.scan.trip_s)
         analyzer = next((t for t in self.talks.values() if isinstance(t, OpcUaConversation)), None)
         parts = Parts(
             image=self.image,
@@ -102,7 +103,7 @@ class _Builder:
             units=units,
             talks=list(self.talks.values()),
             trip_tags=self.rows.trip_tags(),
-            figures=self._figures(units, loops, interlocks, forces, checks),
+            figures=self._figures(units, loops, interlocks, forces, checks, outgoing),
             forces=forces,
             comms=Comms(links, self._commanded(outputs), self.rows.told()),
             create=Creation(config, units, checks),
@@ -110,6 +111,8 @@ class _Builder:
             start_sample=_sampler(analyzer),
             documents=lambda: _drain(analyzer),
             startup_ns=ns(config.site.startup_timeout_s),
+            outgoing=outgoing,
+            late_hold_s=config.site.record.hold_s,
             read_only=self.read_only,
         )
         return Plant(config=config, image=self.image, scan=Scan(parts), talks=self.talks, links=links, analyzer=analyzer)
@@ -163,12 +166,13 @@ class _Builder:
         self.of_tag[tag].write(tag, value, now, expires)
 
     def _figures(
-        self, units: Mapping[str, Engine], loops: Mapping[str, Loop], interlocks: Interlocks, forces: Forces, checks: Checks
+        self, units: Mapping[str, Engine], loops: Mapping[str, Loop], interlocks: Interlocks, forces: Forces, checks: Checks,
+        outgoing: Outgoing,
     ) -> list[tuple[int, Callable[[], float | None]]]:
         found: list[tuple[int, Callable[[], float | None]]] = []
         for name, tag in self.config.tags.items():
             if tag.internal:
-                found.append((self.index[name], _internal(tag.internal, units, loops, interlocks, forces, checks, self.config)))
+                found.append((self.index[name], _internal(tag.internal, units, loops, interlocks, forces, checks, outgoing, self.config)))
         return found
 
     # --- units --------------------------------------------------------------------------------------------------
@@ -203,15 +207,17 @@ def deadbands(plant: Plant) -> dict[str, float]:
 
 def _internal(
     what: str, units: Mapping[str, Engine], loops: Mapping[str, Loop], interlocks: Interlocks, forces: Forces, checks: Checks,
-    config: Config,
+    outgoing: Outgoing, config: Config,
 ) -> Callable[[], float | None]:
     """What an internal tag shows: ``loop.TIC-1011.ramped``, ``batch.R-101.metal``, ``batch.F-201.phase.FILTER``, ``bypasses.R-101``,
-    ``forces.R-101`` or ``checks.R-101.overdue``.
+    ``forces.R-101``, ``checks.R-101.overdue`` or ``record.waiting``.
     """
     kind, _, rest = what.partition(".")
     if kind in ("bypasses", "forces"):
         count = interlocks.bypassed if kind == "bypasses" else forces.count
         return lambda: float(count(rest))
+    if kind == "record":
+        return lambda: outgoing.waited_s
     name, figure = split(rest)
     if kind == "loop":
         loop = loops[name]

@@ -5,7 +5,8 @@
 
 Every change of an alarm is an entry, so that nothing is sampled and nothing missed. The definitions, where a standard leaves them open:
 
-- *annunciated*: an alarm came to UNACK, for the first time or again; its time is that of the entry;
+- *annunciated*: an alarm came to UNACK, for the first time or again, or an interlock tripped, which a person is told of in the same
+  list and has to answer too; its time is that of the entry. A trip is not acknowledged but reset, and has no time to acknowledge;
 - *intervals* of ten minutes stand side by side from the beginning of the time; a *flood interval* has more than 10 annunciated alarms;
 - *chattering*: 3 and more of one alarm within 60 s (PAS, "Fixing chattering and fleeting alarms": a good starting criterion);
 - *fleeting*: back to normal within 10 s (assumed; the standards say "shortly") and not chattering;
@@ -22,7 +23,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from gateway.control.chain import AlarmChanged, AlarmFlood, Stored
+from gateway.control.chain import AlarmChanged, AlarmFlood, InterlockChanged, Stored
 
 SECOND = 1_000_000_000
 INTERVAL_S, FLOOD_ABOVE = 600, 10
@@ -57,6 +58,7 @@ class Kpis(msgspec.Struct, frozen=True, kw_only=True):
     end_utc: int
     hours: float
     annunciated: int
+    trips: int                                  # of these
     intervals: int
     per_10_min: float                           # mean
     most_in_10_min: int
@@ -117,7 +119,7 @@ class _Fold:
         self.priorities: Counter[str] = Counter()
         self.acks: list[int] = []
         self.aside: Counter[str] = Counter()
-        self.floods = self.flood_ns = self.flood_since = 0
+        self.trips = self.floods = self.flood_ns = self.flood_since = 0
 
     def take(self, item: Stored) -> None:
         """One entry."""
@@ -127,6 +129,8 @@ class _Fold:
             self._flood(item.entry, item.utc)
         elif isinstance(item.entry, AlarmChanged) and self.unit in ("", item.entry.unit):
             self._alarm(item.entry, item.utc)
+        elif isinstance(item.entry, InterlockChanged) and item.entry.event == "tripped" and self.unit in ("", item.entry.unit):
+            self._trip(item.entry, item.utc)
 
     def _inside(self, utc: int) -> bool:
         return self.start is not None and utc >= self.start
@@ -158,14 +162,21 @@ class _Fold:
             mine.waiting = 0
             self.aside[mine.aside] += self._inside(utc)
 
+    def _trip(self, entry: InterlockChanged, utc: int) -> None:
+        if self._inside(utc):
+            self.trips += 1
+            self._told_of(self.alarms.setdefault(entry.interlock, _Alarm()), entry.interlock, entry.priority, utc)
+
     def _sounds(self, mine: _Alarm, entry: AlarmChanged, utc: int) -> None:
         mine.sounded = mine.standing = utc
         mine.waiting = mine.waiting or utc
-        if not self._inside(utc):
-            return
+        if self._inside(utc):
+            self._told_of(mine, entry.alarm, entry.priority, utc)
+
+    def _told_of(self, mine: _Alarm, name: str, priority: str, utc: int) -> None:
         self.times.append(utc)
-        self.names[entry.alarm] += 1
-        self.priorities[entry.priority] += 1
+        self.names[name] += 1
+        self.priorities[priority] += 1
         mine.chatter.append(utc)
         while utc - mine.chatter[0] > CHATTER_S * SECOND:
             mine.chatter.popleft()
@@ -193,7 +204,7 @@ class _Fold:
         top = [_often(name, times, count) for name, times in sorted(self.names.items(), key=lambda each: (-each[1], each[0]))[:TOP]]
         aside = {what: Aside(self.aside[what], sum(mine.aside == what for mine in self.alarms.values())) for what in _ASIDE.values()}
         return Kpis(
-            start_utc=start, end_utc=end, hours=span_s / 3600, annunciated=count, intervals=intervals, per_10_min=mean,
+            start_utc=start, end_utc=end, hours=span_s / 3600, annunciated=count, trips=self.trips, intervals=intervals, per_10_min=mean,
             most_in_10_min=max(filled.values(), default=0),
             flood_share=100.0 * sum(each > FLOOD_ABOVE for each in filled.values()) / intervals,
             floods=self.floods, flood_s=self.flood_ns / SECOND, per_day=mean * 144,

@@ -45,8 +45,8 @@ class Committer(Protocol):
         """Wait until ``ticket`` is durable; False when it never will be."""
         ...
 
-    def close(self) -> None:
-        """Write what is left, then stop."""
+    def close(self, patience_s: float | None = None) -> bool:
+        """Write what is left, then stop; False when the disk did not take it in that time: the journal is then still in use."""
         ...
 
 
@@ -87,8 +87,9 @@ class SteppedCommitter:
         """Whether it is; there is nothing to wait for."""
         return self.committed() >= ticket
 
-    def close(self) -> None:
+    def close(self, patience_s: float | None = None) -> bool:
         """Nothing is left to write."""
+        return True
 
 
 class ThreadCommitter:
@@ -151,12 +152,13 @@ class ThreadCommitter:
             self._waiting.append((ticket, loop, future))
         return await future
 
-    def close(self) -> None:
-        """Write what is queued and end the thread. The journal stays open: who opened it closes it."""
+    def close(self, patience_s: float | None = None) -> bool:
+        """Write what is queued and end the thread. The journal stays open: who opened it closes it, unless the thread still holds it."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(patience_s)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while (rows := self._next()) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,35 @@ async def test_a_second_process_goes_on_with_the_journal_of_the_first(config: Co
     assert second.runtime.journal.head.seq - before < 60
     second.runtime.stop("test")
     await second.runtime.close()
+    assert verify(tmp_path).ok
+
+
+@pytest.mark.fault("S09")
+async def test_a_disk_that_does_not_answer_ends_in_the_safe_state_and_the_process_does_not_wait_for_it(
+    process: Process, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    await process.do(value=1)
+    runtime, gate, written = process.runtime, threading.Event(), process.runtime.journal.write
+
+    def wait_for_the_disk(rows: Any) -> None:
+        gate.wait()
+        written(rows)
+
+    monkeypatch.setattr(runtime.journal, "write", wait_for_the_disk)
+    monkeypatch.setattr("gateway.runtime.DISK_S", 0.01)
+    runtime.plant.scan.inbox.append(Command(verb="output.set", target="XS-302", who="Ann", arguments={"value": 0}))
+    for _ in range(31):
+        process.tick()
+        assert not runtime.stopping.is_set()
+    process.tick()
+    assert runtime.failure == "journal: the disk does not answer; an entry has waited 15.5 s, more than 15 s"
+    await runtime.close()
+    outputs = runtime.plant.scan.parts.outputs
+    assert {i.row.name: i.commanded for i in outputs.items if i.row.safe is not None and i.commanded != i.row.safe} == {}
+    assert [s.entry for s in read(tmp_path) if isinstance(s.entry, ServiceStopped)] == []
+    gate.set()                                  # an hour later, or never
+    assert runtime.committer.close()
+    runtime.journal.close()
     assert verify(tmp_path).ok
 
 

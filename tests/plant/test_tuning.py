@@ -19,7 +19,7 @@ def swinging(scene: Scene) -> Scene:
     scene.run(2)
     assert scene.command("loop.tune", LOOP, **ASKED) == ""
     scene.run(2)
-    assert LOOP in scene.scan.tunings.running
+    assert LOOP in scene.scan.driving.tunings.running
     return scene
 
 
@@ -32,7 +32,7 @@ def test_a_batch_that_is_held_ends_an_experiment_on_its_unit(scene: Scene):
     swinging(scene)
     assert abs(scene.scan.parts.loops[LOOP].out - 40.0) == 10.0
     assert scene.command("batch.hold", "B-1") == ""
-    scene.until(lambda: LOOP not in scene.scan.tunings.running, 2)
+    scene.until(lambda: LOOP not in scene.scan.driving.tunings.running, 2)
     scene.run(1)
     assert ended(scene).reason in ("batch", "blocked")
     assert scene.scan.parts.loops[LOOP].out == 40.0
@@ -41,7 +41,7 @@ def test_a_batch_that_is_held_ends_an_experiment_on_its_unit(scene: Scene):
 def test_a_trip_of_the_unit_ends_an_experiment_on_it(dosing: Scene):
     scene = swinging(dosing)
     scene.set("R-101.agitator_trip", 1.0)
-    scene.until(lambda: LOOP not in scene.scan.tunings.running, 30)
+    scene.until(lambda: LOOP not in scene.scan.driving.tunings.running, 30)
     scene.run(1)
     assert ended(scene).reason in ("hold", "blocked", "batch")
     assert scene.scan.parts.loops[LOOP].out == 40.0
@@ -61,6 +61,6 @@ def test_a_power_cut_ends_an_experiment_and_the_loop_stands_in_manual(scene: Sce
     after.until(lambda: after.scan.armed, 60)
     after.run(1)
     assert ended(after).reason == "restart"
-    assert LOOP not in after.scan.tunings.running
+    assert LOOP not in after.scan.driving.tunings.running
     assert after.scan.parts.loops[LOOP].mode == "MANUAL"
     assert all(entry.mode == "MANUAL" for entry in after.entries(LoopMode) if entry.loop == LOOP)

@@ -31,7 +31,7 @@ import pytest
 from rich.console import Console
 
 from gateway.commands.alarm_kpi import show_kpis
-from gateway.control.chain import AlarmChanged, AlarmFlood, Entry, Note, Stored
+from gateway.control.chain import AlarmChanged, AlarmFlood, Entry, InterlockChanged, Note, Stored
 from gateway.control.image import SECOND
 from gateway.records.alarm_kpi import Kpis, kpis
 
@@ -125,6 +125,29 @@ def test_ten_alarms_in_ten_minutes_are_no_flood_interval_and_eleven_are():
         return kpis(stored([(k, change(f"A.{k}", "NORM", "UNACK")) for k in range(count)] + [(600, Note(text="end"))]))
 
     assert (interval(10).flood_share, interval(11).flood_share) == (0.0, 100.0)
+
+
+def trip(name: str, priority: str = "high") -> InterlockChanged:
+    return InterlockChanged(interlock=name, unit=name.partition(".")[0], event="tripped", priority=priority)
+
+
+def test_a_trip_counts_as_what_a_person_was_told_and_its_reset_does_not():
+    """10 trips and one alarm in ten minutes are a flood interval; the trips have no time to acknowledge and wait for nobody."""
+    trips = [(k, trip(f"A.{k % 5}")) for k in range(10)]
+    after = [(11, InterlockChanged(interlock="A.0", unit="A", event="reset", who="Ann")), (12, change("A.x", "NORM", "UNACK"))]
+    found = kpis(stored([*trips, *after, (600, Note(text="end"))]))
+    assert (found.annunciated, found.trips, found.flood_share, found.waiting, found.acknowledged) == (11, 10, 100.0, 1, 0)
+    assert (found.priorities["high"].count, found.priorities["medium"].count) == (10, 1)
+    assert [(each.alarm, each.count) for each in found.top[:2]] == [("A.0", 2), ("A.1", 2)]
+
+
+def test_trips_of_another_unit_or_before_the_time_do_not_count():
+    entries = stored([(0, trip("A.a")), (10, trip("A.a")), (20, trip("B.a"))])
+    assert kpis(entries, BEGIN + 5 * SECOND, unit="A").trips == 1
+
+
+def test_a_trip_that_comes_again_and_again_chatters():
+    assert kpis(stored([(k * 20, trip("A.a")) for k in range(3)])).chattering == {"A.a": 3}
 
 
 def test_a_journal_without_alarms_has_figures_too():

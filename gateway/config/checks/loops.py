@@ -145,6 +145,20 @@ def _output(draft: Draft, name: str, loop: Loop) -> Iterator[Fault]:
             yield draft.fault(("loops", name, key), f"{value:g} outside {low:g}..{high:g} of {loop.to}")
 
 
+def safe_outputs(draft: Draft) -> Iterator[Fault]:
+    """A loop that drives an output falls to its safe value; one that drives a loop to its own, which is told where the greatest counts."""
+    for name, loop in draft.loops.items():
+        inner, path = draft.loops.get(loop.to), ("loops", name, "safe_out")
+        if loop.safe_out is None:
+            if inner is not None and inner.kind == "select" and inner.pick == "high":
+                text = f"safe_out is missing: {loop.to} picks the greatest, and what it shall count on without {loop.pv} is not out_low"
+                yield draft.fault(("loops", name), text)
+        elif loop.to not in draft.declared["loops"]:
+            yield draft.fault(path, f"{loop.to} has a safe value of its own")
+        elif not loop.out_low <= loop.safe_out <= loop.out_high:
+            yield draft.fault(path, f"{loop.safe_out:g} outside {loop.out_low:g}..{loop.out_high:g}")
+
+
 def limiters(draft: Draft) -> Iterator[Fault]:
     """A limiter has two different ends, inside what its pv can show."""
     for name, loop in draft.loops.items():
@@ -229,4 +243,4 @@ def totals(draft: Draft) -> Iterator[Fault]:
             yield draft.fault(("loops", name, "total"), f"{loop.total} is in {unit}, a total is a volume or a mass")
 
 
-CHECKS = (ends, own, parts, shapes, tuning, spans, limiters, owners, cascades, measured_in_time, totals)
+CHECKS = (ends, own, parts, shapes, tuning, spans, safe_outputs, limiters, owners, cascades, measured_in_time, totals)

@@ -29,6 +29,17 @@ def startup(draft: Draft) -> Iterator[Fault]:
         yield draft.fault(("site", "startup_timeout_s"), f"{draft.site.startup_timeout_s:g} s is less than two slow scans")
 
 
+def record(draft: Draft) -> Iterator[Fault]:
+    """A batch is held before everything stops, and neither because of the next scan alone."""
+    if draft.site is None:
+        return
+    given, least = draft.site.record, 2 * draft.site.scan.trip_s
+    if given.hold_s < least:
+        yield draft.fault(("site", "record", "hold_s"), f"{given.hold_s:g} s is less than two trip scans ({least:g} s)")
+    if given.safe_s <= given.hold_s:
+        yield draft.fault(("site", "record", "safe_s"), f"{given.safe_s:g} s; more than hold_s ({given.hold_s:g} s) is needed")
+
+
 def figures(draft: Draft) -> Iterator[Fault]:
     """Figures can be named in a condition and are used by someone."""
     if draft.site is None:
@@ -49,4 +60,4 @@ def uncertain(draft: Draft) -> Iterator[Fault]:
             yield draft.unknown(("site", "uncertainty", name), name, draft.site.parameters, "site parameter")
 
 
-CHECKS = (scan_grid, startup, figures, uncertain)
+CHECKS = (scan_grid, startup, record, figures, uncertain)

@@ -60,7 +60,7 @@ def bindings(draft: Draft) -> Iterator[Fault]:
 
 
 def _internal(draft: Draft, name: str, tag: Tag) -> Iterator[Fault]:
-    """``loop.<name>.sp``, ``batch.<unit>.<figure>``, ``bypasses.<unit>`` or ``forces.<unit>``, and nothing else."""
+    """``loop.<name>.sp``, ``batch.<unit>.<figure>``, ``bypasses.<unit>``, ``forces.<unit>`` or ``record.waiting``, and nothing else."""
     path = ("tags", name, "internal")
     if tag.device is not None or tag.point is not None or tag.output is not None:
         yield draft.fault(("tags", name), "an internal tag has no device, no point and no output")
@@ -69,10 +69,12 @@ def _internal(draft: Draft, name: str, tag: Tag) -> Iterator[Fault]:
         if not draft.exists("units", rest):
             yield draft.unknown(path, rest, draft.declared["units"], "unit")
         return
+    if tag.internal == "record.waiting":
+        return
     owner, figure = split(rest)
     known = {"loop": ("loops", LOOP_FIGURES), "batch": ("units", tuple(BATCH_FIGURES)), "checks": ("units", CHECK_FIGURES)}
     if kind not in known:
-        allowed = ("loop.<loop>.sp", "batch.<unit>.<figure>", "bypasses.<unit>", "forces.<unit>", "checks.<unit>.overdue")
+        allowed = ("loop.<loop>.sp", "batch.<unit>.<figure>", "bypasses.<unit>", "forces.<unit>", "checks.<unit>.overdue", "record.waiting")
         yield draft.fault(path, repr(tag.internal), allowed)
         return
     section, figures = known[kind]

@@ -33,6 +33,8 @@ SITE = [
     Mistake("site.yaml", "bypass_max_h: 8", "bypas_max_h: 8", "unknown key 'bypas_max_h', allowed:"),
     Mistake("site.yaml", "    level_trip_pct: 90", "    9spare: 90\n    level_trip_pct: 90", "cannot be written in a condition"),
     Mistake("site.yaml", "  name: Belfast demonstration line\n", "", "site.name: is missing", "site:"),
+    Mistake("site.yaml", "hold_s: 5,", "hold_s: 0.5,", "0.5 s is less than two trip scans (1 s)"),
+    Mistake("site.yaml", "safe_s: 15}", "safe_s: 5}", "site.record.safe_s: 5 s; more than hold_s (5 s) is needed"),
     Mistake(
         "site.yaml",
         "  process_cell: LEACH",
@@ -368,6 +370,18 @@ LOOPS = [
         "loops.yaml", "    kind: pid\n    unit_of: FP-201\n    pv: FIT-202\n    to: SY-202\n    gain: 8\n    ti_s: 10\n    tf_s: 1\n",
         "    kind: total\n    dosing: {fast: 200, slow: 1, slow_below: 1}\n    unit_of: FP-201\n    pv: FIT-202\n    to: SY-202\n",
         "slow 1 and fast 200 must rise inside 0..100 of its output", "    dosing",
+    ),
+    Mistake("loops.yaml", "    ti_s: 10\n", "    ti_s: 10\n    safe_out: 5\n", "SY-202 has a safe value of its own", "    safe_out: 5"),
+    Mistake(
+        "loops.yaml", "    out_low: 5\n    out_high: 90                     # hot water, not steam\n",
+        "    out_low: 5\n    out_high: 90\n    safe_out: 4\n", "4 outside 5..90", "    safe_out: 4",
+    ),
+    Mistake(
+        "loops.yaml", "  FIC-202:\n    description: Wash water through the press\n    kind: pid\n    unit_of: FP-201\n    pv: FIT-202\n    to: SY-202\n",
+        "  UY-202:\n    kind: select\n    pick: high\n    unit_of: FP-201\n    to: SY-202\n"
+        "  PIC-202:\n    kind: pid\n    unit_of: FP-201\n    pv: PIT-201\n    to: UY-202\n    ti_s: 20\n    safe_out: 100\n"
+        "  FIC-202:\n    kind: pid\n    unit_of: FP-201\n    pv: FIT-202\n    to: UY-202\n",
+        "safe_out is missing: UY-202 picks the greatest, and what it shall count on without FIT-202 is not out_low", "  FIC-202:",
     ),
     Mistake("loops.yaml", "    kind: direct\n    unit_of: SC-101\n", "    kind: select\n    unit_of: SC-101\n", "are 0", "  SIC-101:"),
     Mistake(

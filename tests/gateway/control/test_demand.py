@@ -191,6 +191,66 @@ def test_after_the_reset_of_a_trip_nothing_moves_until_somebody_wants_it_anew():
     assert rig.scan().sent == [1.0, 0.0, 1.0]
 
 
+def test_a_trip_that_lets_go_before_it_is_in_the_record_gives_nothing_back():
+    rig = Rig()
+    rig.want(1.0, "operator")
+    rig.scan(4)
+    rig.forced = {VALVE: 0.0}
+    (taken,) = rig.outputs.take(rig.forced, "interlock level")
+    rig.scan(2)
+    rig.forced = {}
+    assert rig.scan(10).sent == [1.0, 0.0]
+    assert isinstance(taken, OutputChanged)
+    rig.item.apply(taken)
+    assert rig.scan(10).sent == [1.0, 0.0]
+
+
+def test_what_somebody_wants_after_such_a_trip_is_a_wish_of_its_own_although_it_is_what_he_wanted_before():
+    rig = Rig()
+    rig.want(1.0, "operator")
+    rig.scan(4)
+    rig.forced = {VALVE: 0.0}
+    (taken,) = rig.outputs.take(rig.forced, "interlock level")
+    rig.scan(2)
+    rig.forced = {}
+    anew = rig.outputs.request(VALVE, 1.0, "operator", "again")
+    assert isinstance(taken, OutputChanged)
+    assert isinstance(anew, OutputChanged)
+    rig.item.apply(taken)
+    assert rig.scan(2).sent == [1.0, 0.0]
+    rig.item.apply(anew)
+    assert rig.scan(2).sent == [1.0, 0.0, 1.0]
+
+
+def test_what_was_on_its_way_to_the_record_as_it_tripped_comes_to_nothing():
+    rig = Rig()
+    rig.want(0.0, "operator")
+    rig.scan(4)
+    (taken,) = rig.outputs.take({VALVE: 0.0}, "interlock level", {"XV": 1.0})
+    rig.want(1.0, "operator")                   # what was on its way is durable now
+    assert rig.scan(4).sent == [0.0]
+    assert isinstance(taken, OutputChanged)
+    assert (taken.was, taken.wanted) == (1.0, 0.0)
+    rig.item.apply(taken)
+    assert rig.scan(4).sent == [0.0]
+
+
+def test_a_second_trip_is_not_let_go_by_what_the_record_says_of_the_first():
+    rig = Rig()
+    rig.want(1.0, "operator")
+    rig.scan(4)
+    (first,) = rig.outputs.take({VALVE: 0.0}, "interlock level")
+    anew = rig.outputs.request(VALVE, 1.0, "operator", "again")
+    (second,) = rig.outputs.take({VALVE: 0.0}, "interlock level", {"XV": 1.0})
+    for entry in (first, anew):
+        assert isinstance(entry, OutputChanged)
+        rig.item.apply(entry)
+        assert rig.scan(2).sent == [1.0, 0.0]
+    assert isinstance(second, OutputChanged)
+    rig.item.apply(second)
+    assert rig.scan(2).sent == [1.0, 0.0]
+
+
 def test_what_is_wanted_is_recorded_with_what_it_was_for_whom_and_why():
     rig = Rig()
     assert rig.outputs.request(VALVE, 1.0, "program", "fill") == OutputChanged(
@@ -371,7 +431,7 @@ def test_a_good_reading_with_bits_of_information_is_as_good_as_any():
     rig.want(1.0)
     assert rig.scan(60).item.state == "diverged"
     assert rig.item.really(rig.image) == 0.0
-    assert rig.outputs.actual(VALVE, rig.image) == 0.0
+    assert rig.item.actual(rig.image) == 0.0
     assert rig.scan(shown=1.0).sent == [1.0, 1.0]
     rig.want(0.0)
     assert rig.scan(4, shown=0.0).item.state == "verified"

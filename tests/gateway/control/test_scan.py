@@ -11,7 +11,8 @@ import pytest
 
 from devices.quality import BAD_NO_COMMUNICATION
 from gateway.control import decide
-from gateway.control.chain import BatchCreated, CommandReceived, IcpResult, InterlockChanged, LoopMode, Note, OutputChanged
+from gateway.control.alarm import AlarmRow
+from gateway.control.chain import AlarmChanged, BatchCreated, CommandReceived, IcpResult, InterlockChanged, LoopMode, Note, OutputChanged
 from gateway.control.command import Command
 from gateway.control.image import SECOND
 from gateway.control.scan import COMMANDS_PER_SCAN, replay
@@ -128,6 +129,77 @@ def test_after_a_trip_and_its_reset_the_valve_stays_shut_until_somebody_opens_it
     plant.ask("output.set", "XV", value=1)
     plant.run(3)
     assert plant.sent[-1] == ("XV", 1.0)
+
+
+def unlatched(lag: int) -> Small:
+    """The small plant with a row that lets go by itself, and a valve that a person has opened."""
+    plant = Small(lag=lag).started()
+    item = plant.parts.interlocks.by_name["level_high"]
+    item.row = msgspec.structs.replace(item.row, latch=False)
+    plant.run(lag + 2)
+    return plant
+
+
+def test_a_trip_that_lets_go_by_itself_before_the_disk_knows_of_it_opens_no_valve():
+    plant = unlatched(10)
+    plant.ask("output.set", "XV", value=1)
+    plant.run(20)
+    assert plant.sent[-1] == ("XV", 1.0)
+    plant.show(LI, 95.0)
+    plant.run(1)
+    plant.show(LI, 50.0)
+    plant.run(30)
+    assert plant.sent[-1] == ("XV", 0.0)
+    assert plant.parts.interlocks.forced == {}
+
+
+def test_what_was_asked_for_just_before_such_a_trip_opens_no_valve_after_it():
+    plant = unlatched(10)
+    plant.ask("output.set", "XV", value=1)
+    plant.show(LI, 95.0)
+    plant.run(1)
+    plant.show(LI, 50.0)
+    plant.run(30)
+    assert ("XV", 1.0) not in plant.sent
+    plant.ask("output.set", "XV", value=1)
+    plant.run(12)
+    assert plant.sent[-1] == ("XV", 1.0)
+
+
+def test_a_trip_says_what_it_saw_and_an_alarm_what_its_value_was():
+    row = AlarmRow(name="level_alarm", unit="R-1", priority="high", pv=LI)
+    plant = Small(alarms=[(row, f"(None if Q[{LI}] & 0xC0000000 else V[{LI}] > 80.0)")]).started()
+    plant.show(LI, 95.0)
+    entries = plant.run(6)
+    assert [(e.event, e.inputs) for e in of(InterlockChanged, entries)] == [("tripped", {"LI": [95.0, "Good"]})]
+    assert [(e.now, e.value) for e in of(AlarmChanged, entries)] == [("UNACK", 95.0)]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 50.0])
+def test_a_trip_for_want_of_a_reading_says_that_it_saw_none(value: float):
+    row = AlarmRow(name="level_alarm", unit="R-1", priority="high", pv=LI, on_unknown=True)
+    plant = Small(alarms=[(row, f"(None if Q[{LI}] & 0xC0000000 else V[{LI}] > 80.0)")]).started()
+    plant.show(LI, value, BAD_NO_COMMUNICATION)
+    entries = plant.run(6)
+    assert [e.inputs for e in of(InterlockChanged, entries)] == [{"LI": [None, "BadNoCommunication"]}]
+    assert [(e.now, e.value) for e in of(AlarmChanged, entries)] == [("UNACK", None)]
+
+
+def test_trips_are_told_to_a_person_and_count_in_a_flood_also_after_a_restart():
+    plant = unlatched(1)
+    for _ in range(11):
+        plant.show(LI, 95.0)
+        plant.run(2)
+        plant.show(LI, 50.0)
+        plant.run(2)
+    flood = plant.parts.alarms.flood
+    assert (flood.active, flood.count >= 11) == (True, True)
+    after = Small(plant.journal)
+    replay(after.scan, list(plant.journal.read()))
+    after.now = plant.now
+    after.started()
+    after.run(2)
+    assert after.parts.alarms.flood.count == flood.count
 
 
 # --- commands ----------------------------------------------------------------------------------------------------------

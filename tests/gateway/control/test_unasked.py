@@ -6,6 +6,7 @@ import math
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.control.chain import CommandReceived, InterlockChanged, LoopMode
@@ -227,6 +228,19 @@ def test_a_limiting_controller_that_goes_blind_does_not_give_the_output_to_the_o
     plant.ask("loop.set", "JIC", mode="MANUAL", out=0.0)           # a person takes it out of the choice
     plant.run(4)
     assert plant.loops["UY"].limited_by == "TIC"
+
+
+def test_where_the_greatest_counts_a_controller_that_goes_blind_offers_what_is_safe_there():
+    """As two that ask for cooling, of which the more counts: the one that has lost its reading asks for all of it."""
+    plant = overridden()
+    for name in ("TIC", "JIC"):
+        plant.loops[name].row = msgspec.structs.replace(plant.loops[name].row, safe_out=100.0)
+    plant.loops["UY"].row = msgspec.structs.replace(plant.loops["UY"].row, pick="high")
+    plant.run(20)
+    assert plant.loops["UY"].out < 90.0
+    plant.lose(JI)
+    plant.run(60)
+    assert (plant.loops["UY"].out, plant.loops["UY"].limited_by) == (100.0, "JIC")
 
 
 # --- commands that cross -----------------------------------------------------------------------------------------------

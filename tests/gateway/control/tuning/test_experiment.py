@@ -58,7 +58,7 @@ class Heated(Small):
 
     @property
     def running(self) -> bool:
-        return "JIC" in self.scan.tunings.running
+        return "JIC" in self.scan.driving.tunings.running
 
     def ended(self) -> LoopTuning:
         """How the last experiment ended, as the journal has it."""
@@ -208,7 +208,7 @@ def test_a_trip_that_only_holds_the_unit_ends_it_in_that_scan_whosever_turn_it_i
     plant.live(60 + wait)
     assert plant.ask("loop.tune", "TIC", **{**ASKED, "amplitude": 5.0}) == ""
     plant.live(6)
-    assert "TIC" in plant.scan.tunings.running
+    assert "TIC" in plant.scan.driving.tunings.running
     plant.show(LI, 95.0)
     scans = [{type(entry).__name__ for entry in plant.live(1)} for _ in range(2)]
     assert [names & {"InterlockChanged", "LoopTuning"} for names in scans] == [set(), {"InterlockChanged", "LoopTuning"}]
