@@ -377,7 +377,8 @@ LOOPS = [
         "    out_low: 5\n    out_high: 90\n    safe_out: 4\n", "4 outside 5..90", "    safe_out: 4",
     ),
     Mistake(
-        "loops.yaml", "  FIC-202:\n    description: Wash water through the press\n    kind: pid\n    unit_of: FP-201\n    pv: FIT-202\n    to: SY-202\n",
+        "loops.yaml",
+        "  FIC-202:\n    description: Wash water through the press\n    kind: pid\n    unit_of: FP-201\n    pv: FIT-202\n    to: SY-202\n",
         "  UY-202:\n    kind: select\n    pick: high\n    unit_of: FP-201\n    to: SY-202\n"
         "  PIC-202:\n    kind: pid\n    unit_of: FP-201\n    pv: PIT-201\n    to: UY-202\n    ti_s: 20\n    safe_out: 100\n"
         "  FIC-202:\n    kind: pid\n    unit_of: FP-201\n    pv: FIT-202\n    to: UY-202\n",

@@ -236,6 +236,7 @@ def test_where_the_greatest_counts_a_controller_that_goes_blind_offers_what_is_s
     for name in ("TIC", "JIC"):
         plant.loops[name].row = msgspec.structs.replace(plant.loops[name].row, safe_out=100.0)
     plant.loops["UY"].row = msgspec.structs.replace(plant.loops["UY"].row, pick="high")
+    plant.show(TI, 90.0)                        # the other one asks for no more
     plant.run(20)
     assert plant.loops["UY"].out < 90.0
     plant.lose(JI)
