@@ -52,7 +52,8 @@ log = structlog.get_logger()
 class Runtime:
     """One plant process. ``run`` lives until it is stopped; ``tick`` is one scan with everything around it.
 
-    ``ticker`` makes the grid of ``run`` from a period in ns, ``committer`` the writer of the journal; both have a stepped twin.
+    ``ticker`` makes the grid of ``run`` from a period in ns and what is to be done, ``committer`` the writer of the journal; both have a
+    stepped twin.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Runtime:
         *,
         lockstep: bool = False,
         read_only: bool = False,
-        ticker: Callable[[int], Ticking] = Ticker,
+        ticker: Callable[[int, Callable[[], None]], Ticking] = Ticker,
         committer: Callable[[Journal, Callable[[], None]], Committer] = ThreadCommitter,
     ) -> None:
         self.plant, self.clock, self.read_only = plant, clock, read_only
@@ -193,24 +194,24 @@ class Runtime:
             self._loop.add_signal_handler(name, self.stop, f"signal {name.name}")
         self.start()
         period_ns = round(self.plant.config.site.scan.trip_s * SECOND)
-        ticker = self._ticker(period_ns)
         missed = 0
-        try:
-            while not self.stopping.is_set():
-                waiter = asyncio.create_task(ticker.wait())
-                stopper = asyncio.create_task(self.stopping.wait())
-                await asyncio.wait((waiter, stopper), return_when=asyncio.FIRST_COMPLETED)
-                waiter.cancel()
-                stopper.cancel()
-                if self.stopping.is_set():
-                    break
-                if ticker.missed != missed:
-                    log.warning("scan_overran", missed=ticker.missed - missed)
-                    missed = ticker.missed
+
+        def due() -> None:
+            nonlocal missed
+            if self.stopping.is_set():
+                return
+            if ticker.missed != missed:
+                log.warning("scan_overran", missed=ticker.missed - missed)
+                missed = ticker.missed
+            try:
                 self.tick()
-        except Exception as error:
-            log.exception("scan_failed")
-            self.stop(f"scan: {error}", failed=True)
+            except Exception as error:
+                log.exception("scan_failed")
+                self.stop(f"scan: {error}", failed=True)
+
+        ticker = self._ticker(period_ns, due)
+        try:
+            await self.stopping.wait()
         finally:
             ticker.close()
             await self.close()

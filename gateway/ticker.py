@@ -1,7 +1,8 @@
 """When the next scan is due: a fixed grid by the kernel's timer, and its stepped twin.
 
 A missed tick is skipped and counted, never made up in a burst. asyncio's own timer is rounded up to a millisecond and
-drifts; a timerfd in the loop is not and does not.
+drifts; a timerfd in the loop is not and does not. A plain event loop serves every socket that is ready before it looks
+again; ``TickLoop`` looks at the clock first and serves a few at a time.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ import asyncio
 import ctypes
 import ctypes.util
 import os
+import select
+import selectors
 import struct
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from gateway.control.image import Now
 
+FEW = 8                                         # sockets served between two looks at the clock
 _CLOCK_MONOTONIC, _NONBLOCK, _CLOEXEC, _ABSTIME = 1, 0o4000, 0o2000000, 1
 
 
@@ -50,8 +55,73 @@ class Timekeeper(Protocol):
         ...
 
 
+class TickLoop(asyncio.SelectorEventLoop):
+    """An event loop in which a tick that is due comes before everything else that is ready."""
+
+    def __init__(self) -> None:
+        self._few = _Few()
+        super().__init__(self._few)
+
+    def first(self, fd: int, period_ns: int) -> None:
+        """From now on what reads this timer of the grid goes first; 0: nothing does."""
+        self._few.period_ns, self._few.fd = period_ns, fd
+        self._few.served()
+
+
+class _Few(selectors.EpollSelector):
+    """Tells of few descriptors at a time. ``fd``: a timer on the grid of the monotonic clock, of which it tells by the clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fd = -1
+        self.period_ns = 0
+        self._due = 0
+        self._epoll = select.epoll.fromfd(os.dup(self.fileno()))
+        self._keys: dict[int, selectors.SelectorKey] = {}
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        key = super().register(fileobj, events, data)
+        self._keys[key.fd] = key
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        key = super().unregister(fileobj)
+        self._keys.pop(key.fd, None)
+        return key
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        key = super().modify(fileobj, events, data)
+        self._keys[key.fd] = key
+        return key
+
+    def served(self) -> None:
+        """The tick was served: the next one is due a period on."""
+        self._due = (time.monotonic_ns() // self.period_ns + 1) * self.period_ns if self.period_ns else 0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self._due and time.monotonic_ns() >= self._due:
+            self.served()
+            return [(self._keys[self.fd], selectors.EVENT_READ)]
+        try:
+            found = self._epoll.poll(-1 if timeout is None else max(timeout, 0), FEW)
+        except InterruptedError:
+            return []
+        if any(fd == self.fd for fd, _ in found):
+            self.served()
+        return [(key, _events(event) & key.events) for fd, event in found if (key := self._keys.get(fd)) is not None]
+
+    def close(self) -> None:
+        self._epoll.close()
+        super().close()
+
+
+def _events(event: int) -> int:
+    """What epoll says in the words of selectors: a hang-up or an error is told to whoever reads and whoever writes."""
+    return (selectors.EVENT_WRITE if event & ~select.EPOLLIN else 0) | (selectors.EVENT_READ if event & ~select.EPOLLOUT else 0)
+
+
 class Ticking(Protocol):
-    """Wakes a coroutine on a grid. ``missed`` counts ticks that were skipped."""
+    """Wakes a coroutine on a grid, or calls a function. ``missed`` counts ticks that were skipped."""
 
     missed: int
 
@@ -65,15 +135,18 @@ class Ticking(Protocol):
 
 
 class Ticker:
-    """Wakes a coroutine on the grid t0 + k * period. ``missed`` counts ticks that were skipped."""
+    """The grid t0 + k * period: wakes a coroutine, or calls ``on_tick`` at once. ``missed`` counts ticks that were skipped."""
 
-    def __init__(self, period_ns: int) -> None:
+    def __init__(self, period_ns: int, on_tick: Callable[[], None] | None = None) -> None:
         self.period_ns = period_ns
         self.missed = 0
+        self._on_tick = on_tick
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._fd = _timerfd(period_ns)
         self._loop.add_reader(self._fd, self._fired)
+        if isinstance(self._loop, TickLoop):
+            self._loop.first(self._fd, period_ns)
 
     def _fired(self) -> None:
         try:
@@ -81,7 +154,10 @@ class Ticker:
         except BlockingIOError:
             return
         self.missed += expired - 1
-        self._ready.set()
+        if self._on_tick is not None:
+            self._on_tick()
+        else:
+            self._ready.set()
 
     async def wait(self) -> None:
         """Until the next tick of the grid."""
@@ -90,6 +166,8 @@ class Ticker:
 
     def close(self) -> None:
         """Give the timer back."""
+        if isinstance(self._loop, TickLoop):
+            self._loop.first(-1, 0)
         self._loop.remove_reader(self._fd)
         os.close(self._fd)
 
@@ -97,10 +175,11 @@ class Ticker:
 class SteppedTicker:
     """The same grid on the loop's own timer: for a loop whose time somebody moves, which is exact and waits for no kernel."""
 
-    def __init__(self, period_ns: int) -> None:
+    def __init__(self, period_ns: int, on_tick: Callable[[], None] | None = None) -> None:
         self.period_ns = period_ns
         self.missed = 0
         self._last = self._passed()
+        self._calls = None if on_tick is None else asyncio.create_task(self._call(on_tick), name="ticks")
 
     def _passed(self) -> int:
         return round(asyncio.get_running_loop().time() * 1e9) // self.period_ns
@@ -115,8 +194,15 @@ class SteppedTicker:
         self.missed += passed - self._last - 1
         self._last = passed
 
+    async def _call(self, on_tick: Callable[[], None]) -> None:
+        while True:
+            await self.wait()
+            on_tick()
+
     def close(self) -> None:
-        """Nothing is held."""
+        """No call any more."""
+        if self._calls is not None:
+            self._calls.cancel()
 
 
 def _timerfd(period_ns: int) -> int:

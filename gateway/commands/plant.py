@@ -24,11 +24,13 @@ def run(given: argparse.Namespace) -> int:
         return 2
     from gateway.records.lock import DirectoryHeld
     from gateway.records.store import JournalDamaged, JournalUnusable
+    from gateway.ticker import TickLoop
 
     _log_to_stderr()
     given.data.mkdir(parents=True, exist_ok=True)
     try:
-        asyncio.run(_run(config, given))
+        with asyncio.Runner(loop_factory=TickLoop) as runner:
+            runner.run(_run(config, given))
     except (DirectoryHeld, JournalDamaged, JournalUnusable, OSError, RuntimeError) as error:
         print(f"lagan run: {error}", file=sys.stderr)
         return 1

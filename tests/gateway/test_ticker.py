@@ -1,11 +1,18 @@
-"""The stepped twin of the ticker keeps the grid of the kernel's: exact, and a missed tick is skipped and counted."""
+"""The tick goes before everything else that is ready; its stepped twin keeps the grid: exact, a missed tick is skipped and counted."""
 
 from __future__ import annotations
+
+import asyncio
+import os
+import selectors
+import signal
+import time
+from collections.abc import Iterator
 
 import pytest
 
 from gateway.control.image import SECOND
-from gateway.ticker import SteppedTicker
+from gateway.ticker import FEW, SteppedTicker, Ticker, TickLoop
 from simulators.wire import Network, run
 
 
@@ -36,3 +43,122 @@ def test_a_scan_that_took_too_long_skips_ticks_and_goes_on_with_the_grid():
         return seen, ticker.missed
 
     assert run(main) == ([1.0, 2.0, 5.4, 6.0], 2)
+
+
+def test_the_stepped_ticker_calls_on_the_grid_until_it_is_closed():
+    async def main(net: Network) -> list[float]:
+        seen: list[float] = []
+        ticker = SteppedTicker(SECOND, lambda: seen.append(net.loop.elapsed_s))
+        await net.lapse(3.5)
+        ticker.close()
+        await net.lapse(3)
+        return seen
+
+    assert run(main) == [1.0, 2.0, 3.0]
+
+
+# --- the loop in which the tick comes first ------------------------------------------------------------------------------
+class Ready:
+    """An event loop's selector with pipes that can be read, numbered, the first of them standing for the timer."""
+
+    def __init__(self, pipes: int) -> None:
+        self.loop = TickLoop()
+        self.selector = self.loop._few  # pyright: ignore[reportPrivateUsage]
+        self.ends = [os.pipe() for _ in range(pipes)]
+        for number, (ours, theirs) in enumerate(self.ends):
+            self.selector.register(ours, selectors.EVENT_READ, number)
+            os.write(theirs, b"x")
+
+    def told(self) -> list[int]:
+        return [key.data for key, events in self.selector.select(0) if events == selectors.EVENT_READ]
+
+    def close(self) -> None:
+        self.loop.close()
+        for end in self.ends:
+            for fd in end:
+                os.close(fd)
+
+
+@pytest.fixture
+def ready() -> Iterator[Ready]:
+    ready = Ready(20)
+    yield ready
+    ready.close()
+
+
+def test_few_sockets_are_told_of_at_a_time_and_each_has_its_turn(ready: Ready):
+    told = [ready.told() for _ in range(3)]
+    assert [len(each) for each in told] == [FEW, FEW, FEW]
+    assert {number for each in told for number in each} == set(range(20))
+
+
+def test_a_tick_that_is_due_is_told_of_alone_and_before_what_was_ready_earlier(ready: Ready, monkeypatch: pytest.MonkeyPatch):
+    now = [1000]
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now[0])
+    ready.told()
+    ready.loop.first(ready.ends[19][0], 500)
+    now[0] = 1499
+    assert ready.told() != [19]
+    now[0] = 1500
+    assert ready.told() == [19]
+    assert len(ready.told()) == FEW             # once: the next is due at 2000
+    now[0] = 2600                               # one was missed; the grid stays
+    assert ready.told() == [19]
+    now[0] = 2999
+    assert ready.told() != [19]
+    ready.loop.first(-1, 0)
+    now[0] = 10_000
+    assert ready.told() != [19]
+
+
+def test_what_the_kernel_told_of_first_is_not_told_of_again_by_the_clock(monkeypatch: pytest.MonkeyPatch):
+    now = [1000]
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now[0])
+    ready = Ready(2)
+    ready.loop.first(ready.ends[0][0], 500)
+    now[0] = 1499
+    assert sorted(ready.told()) == [0, 1]       # as when the timer goes off while the loop waits for it
+    now[0] = 1500
+    os.read(ready.ends[0][0], 1)
+    assert ready.told() == [0]                  # due all the same, since 1499 belonged to the tick before
+    assert ready.told() == [1]
+    ready.close()
+
+
+def test_what_is_no_longer_watched_is_not_told_of_and_a_hang_up_is(ready: Ready):
+    for number, (ours, theirs) in enumerate(ready.ends):
+        if number > 1:
+            ready.selector.unregister(ours)
+        os.close(theirs)
+    os.read(ready.ends[0][0], 1)                # nothing is left in it: only the other end is gone
+    ready.selector.modify(ready.ends[1][0], selectors.EVENT_READ, 77)
+    assert sorted(ready.told()) == [0, 77]
+    ready.ends = [(ours, os.dup(ours)) for ours, _ in ready.ends]
+
+
+def test_a_signal_and_a_timer_wake_the_loop_and_ticks_come_by_their_call():
+    async def main() -> int:
+        ticks, enough, told = 0, asyncio.Event(), asyncio.Event()
+
+        def tick() -> None:
+            nonlocal ticks
+            ticks += 1
+            if ticks == 3:
+                enough.set()
+
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, told.set)
+        ticker = Ticker(2_000_000, tick)
+        async with asyncio.timeout(30):
+            await enough.wait()
+            ticker.close()
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await told.wait()
+            later = asyncio.Event()
+            loop.call_later(0.001, later.set)
+            await later.wait()
+        loop.remove_signal_handler(signal.SIGUSR1)
+        return ticks
+
+    with asyncio.Runner(loop_factory=TickLoop) as runner:
+        assert runner.run(main()) >= 3
