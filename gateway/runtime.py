@@ -81,6 +81,7 @@ class Runtime:
         self.stopping = asyncio.Event()
         self.why = ""
         self.failure: str | None = None
+        self.disk_answers = True                # False: whoever touches the data directory now may wait for ever
         self.lockstep = lockstep
         self._ticker = ticker
         self._loop = asyncio.get_running_loop()
@@ -136,7 +137,7 @@ class Runtime:
         if self.committer.failed:
             self.stop(f"journal: {self.committer.failed}", failed=True)
         elif waited_s > most_s:
-            self.stop(f"journal: the disk does not answer; an entry has waited {waited_s:.1f} s, more than {most_s:g} s", failed=True)
+            self.stop(f"journal: the disk does not answer; an entry has waited for more than {most_s:g} s", failed=True)
         return ticket
 
     def _durable(self) -> None:
@@ -231,11 +232,12 @@ class Runtime:
         if self.committer.failed is None:
             self.committer.submit([ServiceStopped(reason=self.why or "stopped")], now)
         self.recorder.flush(now)
-        if self.committer.close(DISK_S):
+        self.disk_answers = self.committer.close(DISK_S)
+        if self.disk_answers:
             self.journal.close()
         else:
             log.error("journal_unwritten", committed=self.committer.committed(), waited_s=DISK_S)
-        if self.keeper.close(DISK_S):
+        if self.keeper.close(DISK_S if self.disk_answers else 0.0):
             self.history.close()
 
     async def _make_safe(self, now: Now) -> None:

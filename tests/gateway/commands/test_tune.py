@@ -78,7 +78,7 @@ def test_twenty_minutes_of_history_give_the_plant_and_tunings_that_hold(tmp_path
         pytest.approx(GAIN, rel=0.05), pytest.approx(LAG, rel=0.05), pytest.approx(THETA, abs=0.6))
     assert [row["key"] for row in found["tunings"]] == ["present", "simc", "gentle", "amigo-pi", "amigo-pid"]
     present, simc, gentle = found["tunings"][:3]
-    assert (present["gain"], present["ti_s"], present["rule"]) == (1.2, 90.0, "configured")
+    assert (present["gain"], present["ti_s"], present["rule"]) == (3.7, 420.0, "configured")
     assert 1.4 < simc["ms"] < 1.75
     assert gentle["ms"] < simc["ms"]
     assert gentle["gain"] == pytest.approx(simc["gain"] / 2, rel=0.01)
@@ -110,8 +110,8 @@ def test_the_last_experiment_is_found_in_the_journal_with_the_rest_before_it(tmp
 
 
 def test_the_present_tuning_is_the_one_that_was_accepted_while_its_configuration_stands(tmp_path: Path, plant: Plant):
-    of_now = LoopTuned(loop="TIC-1012", gain=2.5, ti_s=70.0, gain_configured=1.2, ti_configured_s=90.0)
-    of_another = LoopTuned(loop="TIC-1012", gain=9.0, ti_s=70.0, gain_configured=4.0, ti_configured_s=90.0)
+    of_now = LoopTuned(loop="TIC-1012", gain=2.5, ti_s=70.0, gain_configured=3.7, ti_configured_s=420.0)
+    of_another = LoopTuned(loop="TIC-1012", gain=9.0, ti_s=70.0, gain_configured=4.0, ti_configured_s=420.0)
     found = told(plant, "--data", write(tmp_path, entries=[(1.0, of_now), (2.0, of_another)]), "--minutes", 20)
     present = found["tunings"][0]
     assert (present["gain"], present["ti_s"], present["rule"]) == (2.5, 70.0, "accepted")
