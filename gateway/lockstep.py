@@ -26,6 +26,7 @@ class Lockstep:
         reader, writer = await asyncio.open_unix_connection(str(self.path))
         runtime = self.runtime
         awake = asyncio.create_task(stay_awake())
+        stopping = asyncio.create_task(runtime.stopping.wait())
         try:
             while not runtime.stopping.is_set():
                 try:
@@ -36,11 +37,15 @@ class Lockstep:
                 _, mono, utc = TICK.unpack(frame)
                 self.clock.set(Now(mono, utc))
                 ticket = runtime.tick()
-                if runtime.committer.committed() < ticket:
-                    await runtime.committer.durable(ticket)
+                if runtime.committer.committed() < ticket:      # a disk that hangs must not keep the process from its end
+                    await asyncio.wait((asyncio.ensure_future(runtime.committer.durable(ticket)), stopping),
+                                       return_when=asyncio.FIRST_COMPLETED)
+                    if runtime.stopping.is_set():
+                        break
                 for link in runtime.links:
                     await link.drain()
                 writer.write(DONE)
         finally:
             awake.cancel()
+            stopping.cancel()
             writer.close()

@@ -14,6 +14,7 @@ import importlib.metadata
 import platform
 import random
 import signal
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -232,13 +233,11 @@ class Runtime:
         if self.committer.failed is None:
             self.committer.submit([ServiceStopped(reason=self.why or "stopped")], now)
         self.recorder.flush(now)
-        self.disk_answers = self.committer.close(DISK_S)
-        if self.disk_answers:
-            self.journal.close()
-        else:
+        self.disk_answers = self.committer.close(DISK_S) and within(DISK_S, self.journal.close)
+        if not self.disk_answers:
             log.error("journal_unwritten", committed=self.committer.committed(), waited_s=DISK_S)
-        if self.keeper.close(DISK_S if self.disk_answers else 0.0):
-            self.history.close()
+        patience_s = DISK_S if self.disk_answers else 0.0
+        self.disk_answers &= self.keeper.close(patience_s) and within(patience_s, self.history.close)
 
     async def _make_safe(self, now: Now) -> None:
         """Every output with a safe value goes to it; wait for the wire, but not for long."""
@@ -261,6 +260,21 @@ class Runtime:
         self.asked[id(command)] = future
         self.plant.scan.inbox.append(command)
         return await future
+
+
+def within(seconds: float, work: Callable[[], None]) -> bool:
+    """Let some work be done that the disk may keep for ever; whether it was done in this time. What it raises is logged."""
+
+    def do() -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("closing_failed")
+
+    thread = threading.Thread(target=do, name="closing", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return not thread.is_alive()
 
 
 def recover(plant: Plant, stored: list[Stored], now: Now) -> list[str]:

@@ -76,6 +76,7 @@ class _Few(selectors.EpollSelector):
         self.fd = -1
         self.period_ns = 0
         self._due = 0
+        self._told = False                      # of a tick, by the clock, at the last look: the sockets have their turn before the next
         self._epoll = select.epoll.fromfd(os.dup(self.fileno()))
         self._keys: dict[int, selectors.SelectorKey] = {}
 
@@ -99,11 +100,13 @@ class _Few(selectors.EpollSelector):
         self._due = (time.monotonic_ns() // self.period_ns + 1) * self.period_ns if self.period_ns else 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self._due and time.monotonic_ns() >= self._due:
+        due = bool(self._due) and time.monotonic_ns() >= self._due
+        self._told = due and not self._told
+        if self._told:
             self.served()
             return [(self._keys[self.fd], selectors.EVENT_READ)]
         try:
-            found = self._epoll.poll(-1 if timeout is None else max(timeout, 0), FEW)
+            found = self._epoll.poll(0 if due else -1 if timeout is None else max(timeout, 0), FEW)
         except InterruptedError:
             return []
         if any(fd == self.fd for fd, _ in found):

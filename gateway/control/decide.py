@@ -192,11 +192,12 @@ class Commands:
         return ended if isinstance(ended, str) else [ended, *self.let_go(ended)]
 
     def let_go(self, ended: ForceChanged) -> list[Entry]:
-        """What is wanted of an output that was held, and that nobody else wants anywhere: its safe value."""
+        """What is wanted, from the end of the force on, of an output that was held and that nobody else wants anywhere: its safe value."""
         item = self.parts.outputs.by_name.get(ended.tag)
         if item is None or item.wanted is not None or item.owner == "loop" or item.row.safe is None:
             return []
-        return [OutputChanged(tag=ended.tag, wanted=item.row.safe, was=ended.value, owner="none", cause="no longer forced")]
+        safe = OutputChanged(tag=ended.tag, wanted=item.row.safe, was=ended.value, owner="none", cause="no longer forced")
+        return [item.at_once(safe)]
 
     def _output_command(self, command: Command) -> list[Entry] | str:
         item = self.parts.outputs.by_name[command.target]

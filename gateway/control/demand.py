@@ -21,7 +21,6 @@ from gateway.control.chain import Entry, OutputChanged, WriteFailed
 from gateway.control.image import SECOND, Image, Now
 
 Send = Callable[[int, float, int, int], None]      # output tag index, value, now, expires
-NOTHING: Mapping[str, float] = {}
 
 
 class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +56,7 @@ class Output:
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, when it was last written."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held", "taken")
+                 "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held", "ahead", "asked")
 
     def __init__(self, row: OutputRow) -> None:
         self.row = row
@@ -79,7 +78,8 @@ class Output:
         self.blocked: tuple[str, ...] = ()
         self.panel = ""                         # why it is worked at its own panel
         self.held: float | None = None          # what a person forces it to, below interlocks; said anew in every scan
-        self.taken: OutputChanged | None = None     # how a trip has taken it, until that is in the record
+        self.ahead: OutputChanged | None = None     # has acted before the record has it: what is on its way before it comes to nothing
+        self.asked: OutputChanged | None = None     # the last that was asked of it, until that is in the record
         self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
 
     @property
@@ -88,10 +88,21 @@ class Output:
         return bool(self.blocked) or self.held is not None or bool(self.panel)
 
     def apply(self, entry: OutputChanged) -> None:
-        """Fold one entry: a new wanted value and owner."""
+        """Fold one entry that is durable: a new wanted value and owner."""
+        self.asked = None if entry is self.asked else self.asked
+        if self.ahead is None:
+            self._fold(entry)
+        elif entry is self.ahead:
+            self.ahead = None
+
+    def at_once(self, entry: OutputChanged) -> OutputChanged:
+        """The same before the entry is durable, for what waits for nobody; returns the entry."""
+        self._fold(entry)
+        self.ahead, self.asked = entry, None
+        return entry
+
+    def _fold(self, entry: OutputChanged) -> None:
         self.wanted, self.owner, self.cause, self.batch = entry.wanted, entry.owner, entry.cause, entry.batch
-        if entry is self.taken:
-            self.taken = None
         if self.state in ("diverged", "rejected"):
             self.commanded = None               # wanted anew by somebody: it may be written again
 
@@ -123,7 +134,7 @@ class Outputs:
         self._told = [item for item in self.items if item.row.told]
 
     def request(self, tag: int, value: float, owner: str, cause: str, batch: str = "", again: bool = False) -> Entry | str | None:
-        """The entry that would make a value wanted; None when it is already; a sentence when it is refused.
+        """The entry that would make a value wanted; None when it is already, and nothing else is on its way; a sentence when refused.
 
         ``again``: want it anew where it was given up (diverged or rejected).
         """
@@ -133,24 +144,25 @@ class Outputs:
             return f"{row.name} is worked at its panel, {item.panel}; nothing written"
         if not row.low <= value <= row.high:
             return f"{row.name}: {value:g} outside {row.low:g}..{row.high:g}; nothing written"
-        wanted = item.wanted
-        if wanted == value and item.owner == owner and item.taken is None and not (again and item.state in ("diverged", "rejected")):
+        same = item.wanted == value and item.owner == owner and item.asked is None
+        if same and not (again and item.state in ("diverged", "rejected")):
             return None
-        was = wanted if wanted is not None else value
-        return OutputChanged(tag=row.name, wanted=value, was=was, owner=owner, cause=cause, batch=batch)
+        was = item.asked.wanted if item.asked is not None else item.wanted if item.wanted is not None else value
+        item.asked = OutputChanged(tag=row.name, wanted=value, was=was, owner=owner, cause=cause, batch=batch)
+        return item.asked
 
-    def take(self, effects: Mapping[int, float], cause: str, on_way: Mapping[str, float] = NOTHING) -> list[Entry]:
+    def take(self, effects: Mapping[int, float], cause: str) -> list[Entry]:
         """A trip's effects are what is wanted from now on, except where a loop drives (its tracking follows what is forced).
 
-        ``on_way``: output -> what somebody wants of it in an entry that is on its way to the record, and that must not come after the trip.
+        Also of what somebody has just asked for and the record does not have: that comes before the trip, whatever it is.
         """
         entries: list[Entry] = []
         for tag, value in effects.items():
             item = self.by_tag[tag]
-            was = on_way.get(item.row.name, item.wanted)
-            if item.owner != "loop" and was is not None and was != value:
-                item.taken = OutputChanged(tag=item.row.name, wanted=value, was=was, owner="interlock", cause=cause, batch=item.batch)
-                entries.append(item.taken)
+            was = item.wanted if item.asked is None else item.asked.wanted
+            if item.owner != "loop" and was is not None and (was != value or item.asked is not None):
+                taken = OutputChanged(tag=item.row.name, wanted=value, was=was, owner="interlock", cause=cause, batch=item.batch)
+                entries.append(item.at_once(taken))
         return entries
 
     def show(self, image: Image) -> None:
@@ -178,8 +190,7 @@ class Outputs:
             force = forced.get(tag)
             newly = False
             if force is None and started:
-                wanted = item.wanted if item.taken is None else item.taken.wanted
-                value = item.loop if item.loop is not None and item.owner == "loop" else wanted
+                value = item.loop if item.loop is not None and item.owner == "loop" else item.wanted
                 value = value if item.held is None else item.held
                 if item.blocked:
                     item.blocked = ()
@@ -222,17 +233,18 @@ class Outputs:
         does = item.actual(image)
         if does is not None:
             item.wanted = item.commanded = item.target = item.shaped = min(max(does, item.row.low), item.row.high)
+        item.state, item.failure, item.eased, item.moved_at = "verified", "", None, now.mono
         if not item.panel:
             self._handed(item, f"{image.names[switch]} stands in local", f"{image.names[switch]} stands in local")
-        item.state, item.failure, item.eased, item.moved_at = "verified", "", None, now.mono
         return True
 
     def _handed(self, item: Output, panel: str, cause: str) -> None:
         """To the panel, or back: nobody's until somebody wants it anew, unless a loop goes on from there."""
-        item.panel, item.cause, item.batch = panel, cause, ""
-        item.owner = "local" if panel else "none"
-        at = item.wanted if item.wanted is not None else item.row.low
-        self.failures.append(OutputChanged(tag=item.row.name, wanted=at, was=at, owner=item.owner, cause=cause))
+        item.panel, wanted = panel, item.wanted
+        at = wanted if wanted is not None else item.row.low
+        handed = OutputChanged(tag=item.row.name, wanted=at, was=at, owner="local" if panel else "none", cause=cause)
+        self.failures.append(item.at_once(handed))
+        item.wanted = wanted                    # also where nobody knows what it does: then it keeps that
 
     def _shape(self, item: Output, value: float, now: Now) -> float:
         """A value inside the limits, at the rate and in the steps of the output; what changes less than its deadband stays."""

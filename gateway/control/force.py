@@ -64,13 +64,14 @@ class Force:
 class Forces:
     """All tags that may be forced, and the forces that stand: ``standing`` by image index."""
 
-    __slots__ = ("_asked", "_over", "by_name", "longest_ns", "standing")
+    __slots__ = ("_asked", "_barred", "_over", "by_name", "longest_ns", "standing")
 
     def __init__(self, rows: Sequence[ForceRow] = (), longest_ns: int = 0) -> None:
         self.by_name = {row.name: row for row in rows}
         self.longest_ns = longest_ns
         self.standing: dict[int, Force] = {}
         self._asked: set[str] = set()           # tags with a request on its way to the record
+        self._barred: dict[str, str] = {}       # of these, outputs that a trip has taken meanwhile -> which
         self._over: list[tuple[Force, str]] = []                # ended by what happened: told in the next scan
 
     # --- the image ----------------------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ class Forces:
         self._over.clear()
         for force in list(self.standing.values()):
             left = force.left(now, self.longest_ns)
-            if left <= 0 and force.row.name not in self._asked:
+            if left <= 0:                       # whatever is asked of it meanwhile
                 entries.append(self._end(force, "expired"))
             elif left <= REMIND_NS and not force.announced:
                 entries.append(self._note(force, "ending"))
@@ -139,7 +140,11 @@ class Forces:
         return entry
 
     def give_way(self, effects: Mapping[int, float], cause: str) -> list[Entry]:
-        """A trip that latches takes its outputs also from who holds them otherwise."""
+        """A trip takes its outputs also from who holds them otherwise; a force that is on its way to the record ends as it begins."""
+        for name in self._asked:
+            row = self.by_name[name]
+            if row.output and row.tag in effects:
+                self._barred[name] = cause
         return [self._end(force, cause) for force in self._against(effects)]
 
     def yield_to(self, effects: Mapping[int, float], cause: str) -> None:
@@ -171,6 +176,9 @@ class Forces:
             before.announced = True
         if entry.who:
             self._asked.discard(entry.tag)
+            cause = self._barred.pop(entry.tag, "")
+            if cause and row.tag in self.standing:
+                self._over.append((self.standing[row.tag], cause))
 
     # --- people -------------------------------------------------------------------------------------------------
     def request(self, name: str, value: float, who: str, why: str, duration_ns: int, now: Now,

@@ -84,7 +84,7 @@ class Interlock:
         """Whether a bypass has had its time, by the monotonic clock; after a restart what UTC says is left of it."""
         if self.bypass_end is None:
             self.bypass_end = now.mono + min(self.bypass_until - now.utc, longest_ns)
-        return now.mono >= self.bypass_end and not self.asked
+        return now.mono >= self.bypass_end
 
 
 class Interlocks:

@@ -26,7 +26,7 @@ class Loop:
     """State of one loop. ``sp`` is what is wanted, ``working`` what is followed now, ``out`` what it asks for, ``pv`` the last Good one."""
 
     __slots__ = ("row", "mode", "sp", "working", "out", "owner", "cause", "law", "pv", "bad_since", "good", "rate", "last", "due_at",
-                 "label", "fading", "fell")
+                 "label", "fading", "fell", "ahead", "asked")
 
     def __init__(self, row: LoopRow) -> None:
         self.row = row
@@ -45,6 +45,8 @@ class Loop:
         self.last = 0
         self.due_at = row.period_ns             # on the grid of its period, whatever the tick's own lateness
         self.fading = False                     # on its way to the safe output after a bad pv
+        self.asked: LoopMode | None = None      # the last that was asked of it, until that is in the record
+        self.ahead: LoopMode | None = None      # has acted before the record has it: what is on its way before it comes to nothing
         self.fell: LoopMode | None = None       # how it let go, which has acted before it is durable; None once somebody has set it since
 
     @property
@@ -63,7 +65,20 @@ class Loop:
         return not self.row.out_low < self.out < self.row.out_high
 
     def apply(self, entry: LoopMode) -> None:
-        """Fold one entry: mode, setpoint, owner; in MANUAL also the output."""
+        """Fold one entry that is durable: mode, setpoint, owner; in MANUAL also the output."""
+        self.asked = None if entry is self.asked else self.asked
+        if self.ahead is None:
+            self._fold(entry)
+        elif entry is self.ahead:
+            self.ahead = None
+
+    def at_once(self, entry: LoopMode) -> LoopMode:
+        """The same before the entry is durable, for what waits for nobody; returns the entry."""
+        self._fold(entry)
+        self.ahead, self.asked = entry, None
+        return entry
+
+    def _fold(self, entry: LoopMode) -> None:
         if entry is self.fell and self.mode == "MANUAL":
             return                              # its own fall, now durable: the output may be on its way to safe
         self.fell = None
@@ -185,21 +200,23 @@ class Loop:
 
 
 def seat(loop: Loop, high: float | None, low: float | None, cause: str) -> LoopMode | None:
-    """The entry that puts a loop into MANUAL where its outputs stand, where that is not known at its safe output; None when it is there.
+    """The entry that puts a loop into MANUAL where its outputs stand, where that is not known at its safe output.
+
+    None when it is there and nothing else is on its way.
 
     ``low``: what the lower output of a split range does.
     """
     row = loop.row
     known = None if high is None or (low is None and row.output_low is not None) else row.whole(high, low or 0.0)
     out = row.safe_out if known is None else min(max(known, row.out_low), row.out_high)
-    if loop.mode == "MANUAL" and abs(out - loop.out) < 1e-6:
+    if loop.mode == "MANUAL" and abs(out - loop.out) < 1e-6 and loop.asked is None:
         return None
     return LoopMode(loop=row.name, mode="MANUAL", was=loop.mode, setpoint=loop.sp, out=out, owner=loop.owner, cause=cause)
 
 
 def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: str, out: float | None = None,
             ramp_per_min: float | None = None) -> Entry | str | None:
-    """The entry that would put a loop into a mode; None when nothing changes; a sentence when it is refused."""
+    """The entry that would put a loop into a mode; None when nothing changes, nor is on its way to; a sentence when it is refused."""
     row = loop.row
     if mode not in MODES:
         return f"{row.name}: no mode {mode!r}; there are {', '.join(MODES)}"
@@ -219,8 +236,10 @@ def request(loop: Loop, mode: str, setpoint: float | None, owner: str, cause: st
         return f"{row.name}.out: {out:g} outside {row.out_low:g}..{row.out_high:g}; nothing changed"
     same_sp = setpoint is None or setpoint == loop.sp
     same_ramp = ramp_per_min is None or mode == "MANUAL" or abs(ramp_per_min / 60.0 - (loop.rate or 0.0)) < 1e-12
-    if mode == loop.mode and same_sp and same_ramp and owner == loop.owner and (out is None or out == loop.out) and loop.fell is None:
+    same = mode == loop.mode and same_sp and same_ramp and owner == loop.owner and (out is None or out == loop.out)
+    if same and loop.fell is None and loop.asked is None:
         return None
     keep = None if mode == "CASCADE" else loop.sp
-    return LoopMode(loop=row.name, mode=mode, was=loop.mode, setpoint=setpoint if setpoint is not None else keep,
-                    setpoint_was=loop.sp, out=out, ramp_per_min=ramp_per_min, owner=owner, cause=cause)
+    loop.asked = LoopMode(loop=row.name, mode=mode, was=loop.mode, setpoint=setpoint if setpoint is not None else keep,
+                          setpoint_was=loop.sp, out=out, ramp_per_min=ramp_per_min, owner=owner, cause=cause)
+    return loop.asked

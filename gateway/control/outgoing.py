@@ -8,9 +8,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 
-from gateway.control.chain import Entry, OutputChanged
+from gateway.control.chain import Entry
 from gateway.control.image import SECOND, Now
 
 
@@ -45,11 +44,6 @@ class Outgoing:
         self._looked = now.mono
         self.waited_s = self._awake_s - self._waiting[0][3] if self._waiting else 0.0
         return found
-
-    def wanted(self, entries: Iterable[Entry]) -> dict[str, float]:
-        """Output -> the last that somebody wants of it here, or in ``entries``, which come after."""
-        waiting = [entry for _, _, earlier, _ in self._waiting for entry in earlier]
-        return {entry.tag: entry.wanted for entry in (*waiting, *entries) if isinstance(entry, OutputChanged)}
 
     def __bool__(self) -> bool:
         return bool(self._waiting)

@@ -6,7 +6,7 @@ manual reset does not itself begin a motion; from memory of the clause, not read
 
 from __future__ import annotations
 
-from gateway.control.chain import Entry
+from gateway.control.chain import Entry, LoopMode
 from gateway.control.interlock import Row
 from gateway.control.loop import seat
 from gateway.control.parts import Parts
@@ -14,12 +14,18 @@ from gateway.control.parts import Parts
 
 def stay(parts: Parts, row: Row, cause: str) -> list[Entry]:
     """The entries that make what a row forces be what is wanted, of outputs and of loops in MANUAL."""
-    outputs, effects = parts.outputs, row.effects
-    entries = outputs.take(effects, cause)
+    return [*parts.outputs.take(row.effects, cause), *seated(parts, row, cause)]
+
+
+def seated(parts: Parts, row: Row, cause: str) -> list[LoopMode]:
+    """The entries of the loops alone that are in MANUAL or about to be: each stands where its output is, or is forced to."""
+    entries: list[LoopMode] = []
     for loop in parts.loops.values():
-        high, low = (None if tag is None else outputs.by_tag[tag].commanded for tag in (loop.row.output, loop.row.output_low))
-        if loop.mode == "MANUAL" and {loop.row.output, loop.row.output_low} & effects.keys():
-            entry = seat(loop, high, low, cause)
+        outputs = (loop.row.output, loop.row.output_low)
+        manual = loop.mode == "MANUAL" or (loop.asked is not None and loop.asked.mode == "MANUAL")
+        if manual and set(outputs) & row.effects.keys():
+            at = [None if tag is None else row.effects.get(tag, parts.outputs.by_tag[tag].commanded) for tag in outputs]
+            entry = seat(loop, at[0], at[1], cause)
             entries += [] if entry is None else [entry]
     return entries
 

@@ -37,8 +37,9 @@ from gateway.control.command import Answer, Command
 from gateway.control.decide import Commands
 from gateway.control.driving import Driving
 from gateway.control.image import Now
+from gateway.control.interlock import Row
 from gateway.control.parts import Parts
-from gateway.control.release import latched, stay
+from gateway.control.release import latched, seated
 from gateway.control.witness import alarm_seen, trip_seen
 
 COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
@@ -181,7 +182,7 @@ class Scan:
     def _release(self, entry: InterlockChanged) -> None:
         """What was on its way to the record when a reset was decided is not given back either."""
         row, cause = latched(self.parts, entry.interlock), f"interlock {entry.interlock} {entry.event}"
-        for kept in stay(self.parts, row, cause) if row is not None else ():
+        for kept in seated(self.parts, row, cause) if row is not None else ():
             self.apply(kept, self._last_now, live=True)
         if row is not None:
             self.parts.forces.yield_to(row.effects, cause)
@@ -294,7 +295,14 @@ class Scan:
                 entries.append(trip_seen(change, row, self.parts.image))
                 self.parts.alarms.flood.sounded(now.mono)
                 entries += self.parts.forces.give_way(row.effects, f"interlock {row.name}")
-                entries += self.parts.outputs.take(row.effects, f"interlock {row.name}", self.parts.outgoing.wanted(entries))
+                entries += self.parts.outputs.take(row.effects, f"interlock {row.name}")
+                if not row.latch:               # it may let go before anybody looks: then a loop in MANUAL does not go back either
+                    entries += self._seat(row)
+
+    def _seat(self, row: Row) -> list[Entry]:
+        """Loops in MANUAL stand where a trip puts their outputs, at once."""
+        entries = seated(self.parts, row, f"interlock {row.name}")
+        return [self.parts.loops[entry.loop].at_once(entry) for entry in entries]
 
     def _hold_all(self, cause: str) -> None:
         """Nothing that a batch decides acts while the disk does not answer, the end of a dose neither: so nothing is dosed."""

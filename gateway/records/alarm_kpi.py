@@ -165,7 +165,8 @@ class _Fold:
     def _trip(self, entry: InterlockChanged, utc: int) -> None:
         if self._inside(utc):
             self.trips += 1
-            self._told_of(self.alarms.setdefault(entry.interlock, _Alarm()), entry.interlock, entry.priority, utc)
+            name = f"{entry.interlock} (trip)"  # many an alarm has the name of the trip that comes after it
+            self._told_of(self.alarms.setdefault(name, _Alarm()), name, entry.priority or "unknown", utc)
 
     def _sounds(self, mine: _Alarm, entry: AlarmChanged, utc: int) -> None:
         mine.sounded = mine.standing = utc

@@ -162,3 +162,15 @@ def test_a_signal_and_a_timer_wake_the_loop_and_ticks_come_by_their_call():
 
     with asyncio.Runner(loop_factory=TickLoop) as runner:
         assert runner.run(main()) >= 3
+
+
+def test_a_scan_as_long_as_its_period_leaves_the_sockets_their_turn(ready: Ready, monkeypatch: pytest.MonkeyPatch):
+    now = [1000]
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now[0])
+    ready.loop.first(ready.ends[19][0], 500)
+    told: list[list[int]] = []
+    for _ in range(6):
+        now[0] += 500                           # the next tick is due at every look
+        told.append(ready.told())
+    assert [each == [19] for each in told] == [True, False, True, False, True, False]
+    assert all(len(each) == FEW for each in told[1::2])

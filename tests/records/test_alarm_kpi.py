@@ -138,7 +138,7 @@ def test_a_trip_counts_as_what_a_person_was_told_and_its_reset_does_not():
     found = kpis(stored([*trips, *after, (600, Note(text="end"))]))
     assert (found.annunciated, found.trips, found.flood_share, found.waiting, found.acknowledged) == (11, 10, 100.0, 1, 0)
     assert (found.priorities["high"].count, found.priorities["medium"].count) == (10, 1)
-    assert [(each.alarm, each.count) for each in found.top[:2]] == [("A.0", 2), ("A.1", 2)]
+    assert [(each.alarm, each.count) for each in found.top[:2]] == [("A.0 (trip)", 2), ("A.1 (trip)", 2)]
 
 
 def test_trips_of_another_unit_or_before_the_time_do_not_count():
@@ -146,8 +146,17 @@ def test_trips_of_another_unit_or_before_the_time_do_not_count():
     assert kpis(entries, BEGIN + 5 * SECOND, unit="A").trips == 1
 
 
+def test_an_alarm_and_a_trip_of_the_same_name_are_two():
+    found = kpis(stored([(0, change("A.a", "NORM", "UNACK")), (1, trip("A.a")), (20, change("A.a", "RTNUN", "UNACK"))]))
+    assert (found.chattering, [(each.alarm, each.count) for each in found.top]) == ({}, [("A.a", 2), ("A.a (trip)", 1)])
+
+
+def test_a_trip_of_a_journal_that_did_not_say_its_priority_is_counted_as_unknown():
+    assert list(kpis(stored([(0, trip("A.a", ""))])).priorities) == ["unknown"]
+
+
 def test_a_trip_that_comes_again_and_again_chatters():
-    assert kpis(stored([(k * 20, trip("A.a")) for k in range(3)])).chattering == {"A.a": 3}
+    assert kpis(stored([(k * 20, trip("A.a")) for k in range(3)])).chattering == {"A.a (trip)": 3}
 
 
 def test_a_journal_without_alarms_has_figures_too():

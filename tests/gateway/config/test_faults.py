@@ -403,7 +403,7 @@ LOOPS = [
     Mistake(
         "loops.yaml", "    to: TV-10{n}1H\n    to_low: TV-10{n}1C\n", "    to: TIC-10{n}1\n", "comes back to TIC-1011", "    to: TIC-10{n}2"
     ),
-    Mistake("loops.yaml", "ti_s: 90", "ti_s: 900", "three times faster than TIC-1011"),
+    Mistake("loops.yaml", "ti_s: 420", "ti_s: 900", "three times faster than TIC-1011"),
     Mistake("loops.yaml", "    scan: trip\n", "    scan: slow\n", "'slow' is slower than 'fast' of the outer loop TIC-1011"),
     Mistake(
         "loops.yaml",

@@ -31,6 +31,8 @@ class Rig:
         self.quality = GOOD
 
     def want(self, value: float, owner: str = "program", again: bool = False) -> str:
+        if self.item.ahead is not None:
+            self.item.apply(self.item.ahead)    # the record has caught up
         found = self.outputs.request(VALVE, value, owner, "test", again=again)
         if isinstance(found, OutputChanged):
             self.item.apply(found)
@@ -226,10 +228,12 @@ def test_what_was_on_its_way_to_the_record_as_it_tripped_comes_to_nothing():
     rig = Rig()
     rig.want(0.0, "operator")
     rig.scan(4)
-    (taken,) = rig.outputs.take({VALVE: 0.0}, "interlock level", {"XV": 1.0})
-    rig.want(1.0, "operator")                   # what was on its way is durable now
-    assert rig.scan(4).sent == [0.0]
+    opened = rig.outputs.request(VALVE, 1.0, "operator", "test")
+    (taken,) = rig.outputs.take({VALVE: 0.0}, "interlock level")
+    assert isinstance(opened, OutputChanged)
     assert isinstance(taken, OutputChanged)
+    rig.item.apply(opened)
+    assert rig.scan(4).sent == [0.0]
     assert (taken.was, taken.wanted) == (1.0, 0.0)
     rig.item.apply(taken)
     assert rig.scan(4).sent == [0.0]
@@ -241,7 +245,7 @@ def test_a_second_trip_is_not_let_go_by_what_the_record_says_of_the_first():
     rig.scan(4)
     (first,) = rig.outputs.take({VALVE: 0.0}, "interlock level")
     anew = rig.outputs.request(VALVE, 1.0, "operator", "again")
-    (second,) = rig.outputs.take({VALVE: 0.0}, "interlock level", {"XV": 1.0})
+    (second,) = rig.outputs.take({VALVE: 0.0}, "interlock level")
     for entry in (first, anew):
         assert isinstance(entry, OutputChanged)
         rig.item.apply(entry)
@@ -249,6 +253,33 @@ def test_a_second_trip_is_not_let_go_by_what_the_record_says_of_the_first():
     assert isinstance(second, OutputChanged)
     rig.item.apply(second)
     assert rig.scan(2).sent == [1.0, 0.0]
+
+
+def test_a_trip_takes_also_where_somebody_has_just_asked_for_what_it_wants():
+    """Until that is durable the open wish before it is what is wanted."""
+    rig = Rig()
+    rig.want(1.0, "operator")
+    rig.scan(4)
+    rig.outputs.request(VALVE, 0.0, "operator", "test")
+    (taken,) = rig.outputs.take({VALVE: 0.0}, "interlock level")
+    assert isinstance(taken, OutputChanged)
+    assert (taken.was, taken.wanted) == (0.0, 0.0)
+    assert rig.scan(4).sent == [1.0, 0.0]
+    assert rig.outputs.take({VALVE: 0.0}, "interlock pressure") == []       # taken is taken
+
+
+def test_who_changes_his_mind_before_the_record_has_his_first_wish_is_heard():
+    rig = Rig()
+    rig.want(0.0, "operator")
+    opened = rig.outputs.request(VALVE, 1.0, "operator", "test")
+    closed = rig.outputs.request(VALVE, 0.0, "operator", "no, not that one")
+    assert isinstance(opened, OutputChanged)
+    assert isinstance(closed, OutputChanged)
+    assert (closed.was, closed.wanted) == (1.0, 0.0)
+    rig.item.apply(opened)
+    rig.item.apply(closed)
+    assert rig.scan(2).item.wanted == 0.0
+    assert rig.outputs.request(VALVE, 0.0, "operator", "test") is None
 
 
 def test_what_is_wanted_is_recorded_with_what_it_was_for_whom_and_why():
@@ -744,6 +775,23 @@ def test_the_loop_of_an_output_that_is_worked_at_its_panel_follows_what_is_done_
     rig.scan(4, shown=75.0)
     assert rig.item.bound
     assert rig.item.really(rig.image) == 75.0
+
+
+def test_back_in_remote_what_a_trip_has_taken_meanwhile_and_the_record_tells_late_moves_nothing():
+    rig = Panel()
+    rig.want(40.0)
+    rig.scan(4)
+    (trip,) = rig.outputs.take({VALVE: 0.0}, "interlock level")
+    rig.scan(4)
+    rig.turn(0.0)
+    rig.scan(4, shown=75.0)
+    rig.turn(1.0)
+    sent = list(rig.scan(2, shown=75.0).sent)
+    for late in (trip, *[entry for entry in rig.outputs.failures if isinstance(entry, OutputChanged)]):
+        assert isinstance(late, OutputChanged)
+        rig.item.apply(late)
+        assert rig.scan(4, shown=75.0).sent == sent
+    assert rig.item.ahead is None
 
 
 def test_back_in_remote_it_goes_on_from_where_it_was_left_until_somebody_wants_it_anew():

@@ -1,20 +1,16 @@
-"""What is on its way to the record: when it may act, how long it has waited, what it wants."""
+"""What is on its way to the record: when it may act, and how long it has waited."""
 
 from __future__ import annotations
 
 import pytest
 
-from gateway.control.chain import Note, OutputChanged
+from gateway.control.chain import Note
 from gateway.control.image import SECOND, Now
 from gateway.control.outgoing import Outgoing
 
 
 def at(second: float) -> Now:
     return Now(round(second * SECOND), 10**18 + round(second * SECOND))
-
-
-def wants(tag: str, value: float) -> OutputChanged:
-    return OutputChanged(tag=tag, wanted=value, was=0.0, owner="operator")
 
 
 def test_entries_act_in_order_each_with_the_time_of_its_scan_and_once():
@@ -53,11 +49,3 @@ def test_a_process_that_stood_still_for_a_minute_has_no_late_record():
     assert outgoing.waited_s == 1.0
     outgoing.durable(0, at(60.5))
     assert outgoing.waited_s == 1.5
-
-
-def test_what_is_wanted_last_of_an_output_is_found_also_in_what_comes_after():
-    outgoing = Outgoing()
-    outgoing.submitted(1, at(0), [wants("XV-1", 1.0), Note(text="a"), wants("XV-2", 1.0)])
-    outgoing.submitted(2, at(1), [wants("XV-1", 0.5)])
-    assert outgoing.wanted([]) == {"XV-1": 0.5, "XV-2": 1.0}
-    assert outgoing.wanted([wants("XV-2", 0.0)]) == {"XV-1": 0.5, "XV-2": 0.0}

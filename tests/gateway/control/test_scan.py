@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import math
+import random
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from devices.quality import BAD_NO_COMMUNICATION
 from gateway.control import decide
 from gateway.control.alarm import AlarmRow
-from gateway.control.chain import AlarmChanged, BatchCreated, CommandReceived, IcpResult, InterlockChanged, LoopMode, Note, OutputChanged
+from gateway.control.chain import (
+    AlarmChanged,
+    BatchCreated,
+    CommandReceived,
+    ForceChanged,
+    IcpResult,
+    InterlockChanged,
+    LoopMode,
+    Note,
+    OutputChanged,
+)
 from gateway.control.command import Command
+from gateway.control.conditions import compile_set
 from gateway.control.image import SECOND
+from gateway.control.interlock import Interlocks, Row
 from gateway.control.scan import COMMANDS_PER_SCAN, replay
 from tests.gateway.control.small import FI, FQ, JI, LI, TI, TV, XV, Small
 
@@ -164,6 +179,162 @@ def test_what_was_asked_for_just_before_such_a_trip_opens_no_valve_after_it():
     plant.ask("output.set", "XV", value=1)
     plant.run(12)
     assert plant.sent[-1] == ("XV", 1.0)
+
+
+def blip(plant: Small) -> None:
+    """The level is high for two scans."""
+    plant.show(LI, 95.0)
+    plant.run(2)
+    plant.show(LI, 50.0)
+
+
+def test_a_valve_that_somebody_was_just_closing_does_not_open_again_after_such_a_trip():
+    plant = unlatched(10)
+    plant.ask("output.set", "XV", value=1)
+    plant.run(20)
+    before = len(plant.sent)
+    plant.ask("output.set", "XV", value=0)
+    blip(plant)
+    plant.run(30)
+    assert plant.sent[before:] == [("XV", 0.0)]
+
+
+def test_a_force_that_was_on_its_way_ends_as_it_begins_after_such_a_trip():
+    plant = unlatched(10)
+    assert plant.ask("force.set", "XV", value=1, minutes=10) == ""
+    blip(plant)
+    entries = plant.run(30)
+    assert ("XV", 1.0) not in plant.sent
+    assert [(e.event, e.cause) for e in of(ForceChanged, entries)] == [("ended", "interlock level_high")]
+    assert plant.ask("force.set", "XV", value=1, minutes=10) == ""         # a later one is its own
+    plant.run(14)
+    assert plant.sent[-1] == ("XV", 1.0)
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_loop_in_manual_does_not_go_back_to_its_output_after_such_a_trip(asked_before: bool):
+    plant = unlatched(10)
+    plant.ask("loop.set", "JIC", mode="MANUAL", out=50)
+    plant.run(0 if asked_before else 20)
+    before = len(plant.sent)
+    blip(plant)
+    plant.run(30)
+    assert ("TV", 50.0) not in plant.sent[before:]
+    assert (plant.loops["JIC"].mode, plant.loops["JIC"].out) == ("MANUAL", 0.0)
+    plant.ask("loop.set", "JIC", mode="MANUAL", out=50)
+    plant.run(14)
+    assert plant.sent[-1] == ("TV", 50.0)
+
+
+def test_a_loop_in_automatic_goes_on_after_such_a_trip():
+    plant = unlatched(1)
+    plant.ask("loop.set", "JIC", mode="AUTO", sp=80)
+    plant.run(20)
+    blip(plant)
+    plant.run(20)
+    assert plant.loops["JIC"].mode == "AUTO"
+    assert plant.sent[-1][1] > 0.0
+
+
+@pytest.mark.parametrize("lag", [1, 10])
+def test_who_changes_his_mind_in_time_opens_nothing_and_leaves_a_loop_where_it_was(lag: int):
+    plant = Small(lag=lag).started()
+    plant.ask("output.set", "XV", value=0)
+    plant.ask("loop.set", "JIC", mode="MANUAL", out=0)
+    plant.run(lag + 2)
+    before = len(plant.sent)
+    for verb, target, first, then in (("output.set", "XV", {"value": 1}, {"value": 0}),
+                                      ("loop.set", "JIC", {"mode": "AUTO", "sp": 80}, {"mode": "MANUAL", "out": 0})):
+        for arguments in (first, then):
+            plant.scan.inbox.append(Command(verb=verb, target=target, who="Ann", arguments=arguments))
+    plant.run(lag + 20)
+    assert [answer.entry.outcome for answer in plant.answers[-4:]] == ["accepted"] * 4
+    assert ("XV", 1.0) not in plant.sent[before:]
+    assert (plant.loops["JIC"].mode, plant.loops["JIC"].out) == ("MANUAL", 0.0)
+
+
+def test_the_reset_of_one_row_does_not_give_back_what_another_has_taken():
+    plant = Small(lag=4)
+    rows = [Row(name="level_high", unit="R-1", group="R-1", effects={XV: 0.0}, inputs={"LI": LI}),
+            Row(name="jacket", unit="R-1", group="R-1", effects={XV: 0.0}, inputs={"JI": JI}, latch=False)]
+    plant.parts.interlocks = Interlocks(rows, {XV: 0.0, TV: 0.0}, 8 * 3600 * SECOND)
+    plant.parts.conditions = compile_set([f"(None if Q[{i}] & 0xC0000000 else V[{i}] > 90.0)" for i in (LI, JI)])
+    plant.started()
+    plant.ask("output.set", "XV", value=1)
+    plant.run(8)
+    plant.show(LI, 95.0)
+    plant.run(8)
+    plant.show(LI, 50.0)
+    plant.run(3)
+    plant.ask("output.set", "XV", value=1)      # while it stands
+    plant.run(8)
+    before = len(plant.sent)
+    assert plant.ask("interlock.reset", "level_high") == ""
+    assert plant.ask("output.set", "XV", value=1) == ""         # anew, after the reset, and then the other one trips
+    plant.show(JI, 95.0)
+    plant.run(2)
+    plant.show(JI, 20.0)
+    plant.run(30)
+    assert plant.parts.interlocks.forced == {}
+    assert ("XV", 1.0) not in plant.sent[before:]
+
+
+@pytest.mark.parametrize("verb", ["interlock.unbypass", "interlock.bypass"])
+def test_a_bypass_has_its_time_and_no_more_whatever_is_on_its_way(verb: str):
+    plant = Small(lag=20).started()
+    assert plant.ask("interlock.bypass", "level_high", minutes=0.3) == ""
+    began = plant.now.mono
+    plant.run(22)
+    plant.show(LI, 95.0)
+    plant.run(8)
+    assert plant.ask(verb, "level_high", minutes=0.3) == ""
+    while not plant.parts.interlocks.forced:
+        plant.run()
+        assert plant.now.mono - began <= 18.5 * SECOND
+    ended = of(InterlockChanged, [s.entry for s in plant.journal.read()])[-2:]
+    assert [(e.event, e.cause) for e in ended] == [("bypass_ended", "expired"), ("tripped", "true")]
+
+
+def test_a_force_has_its_time_and_no_more_whatever_is_on_its_way():
+    plant = Small(lag=20).started()
+    assert plant.ask("force.set", "XV", value=1, minutes=0.3) == ""
+    began = plant.now.mono
+    plant.run(30)
+    assert plant.sent[-1] == ("XV", 1.0)
+    assert plant.ask("force.end", "XV") == ""
+    while plant.sent[-1] == ("XV", 1.0):
+        plant.run()
+        assert plant.now.mono - began <= 18.5 * SECOND
+    assert plant.sent[-1] == ("XV", 0.0)
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 10**6), lag=st.sampled_from((1, 2, 6, 12)), latch=st.booleans())
+def test_after_a_trip_a_valve_opens_only_for_who_asked_after_it(seed: int, lag: int, latch: bool):
+    rng = random.Random(seed)
+    plant = Small(lag=lag).started()
+    item = plant.parts.interlocks.by_name["level_high"]
+    item.row = msgspec.structs.replace(item.row, latch=latch)
+    asked = False
+    for _ in range(300):
+        if rng.random() < 0.2:
+            plant.show(LI, rng.choice((50.0, 50.0, 95.0)))
+        verb, arguments = rng.choice((("output.set", {"value": rng.choice((0, 1))}), ("force.end", {}), ("interlock.reset", {}),
+                                      ("force.set", {"value": rng.choice((0, 1)), "minutes": rng.choice((0.1, 1))})))
+        if rng.random() < 0.3:
+            target = "level_high" if verb == "interlock.reset" else "XV"
+            plant.scan.inbox.append(Command(verb=verb, target=target, who="Ann", why="test", arguments=arguments))
+        before = len(plant.sent)
+        for entry in plant.run():
+            if isinstance(entry, CommandReceived) and entry.verb in ("output.set", "force.set"):
+                asked = asked or (entry.outcome == "accepted" and entry.arguments["value"] == 1)
+            elif isinstance(entry, InterlockChanged) and entry.event in ("tripped", "reset"):
+                asked = False
+        assert asked or ("XV", 1.0) not in plant.sent[before:]
+    plant.show(LI, 50.0)
+    plant.run(3 * lag + 6)
+    output = plant.parts.outputs.by_name["XV"]
+    assert (output.ahead, output.asked) == (None, None)
 
 
 def test_a_trip_says_what_it_saw_and_an_alarm_what_its_value_was():
