@@ -120,7 +120,11 @@ class History:
             self.gap(last, now_utc, cause)
 
     def close(self) -> None:
-        """Give back the file."""
+        """Give back the file. What closing would write is written first: closing holds up every thread, and the disk may hang."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint")
+        except apsw.Error:
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
 
     def query(self, tag: str, start: int, end: int, max_points: int = 1000) -> Series:

@@ -106,7 +106,14 @@ class Journal:
         return read(self.directory, after)
 
     def close(self) -> None:
-        """Give back files and lock."""
+        """Give back files and lock. What closing would write is written first: closing holds up every thread, and the disk may hang."""
+        try:
+            if self._failed is None:
+                self._connection.execute("PRAGMA wal_checkpoint")
+        except apsw.Error as why:
+            self._failed = f"{type(why).__name__}: {why}"
+        if self._failed is not None:
+            self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._connection.close()
         self._anchor.close()
         self._lock.release()
