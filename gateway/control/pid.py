@@ -104,7 +104,8 @@ class Pid:
         self._tt = _tracking(tuning)
         if self.fresh:
             return
-        d = self.d * (tuning.gain * tuning.td_s) / (old.gain * old.td_s) if old.td_s and old.gain else 0.0
+        was = old.gain * old.td_s               # 0 also for a time so short that the product is nothing
+        d = self.d * (tuning.gain * tuning.td_s) / was if was else 0.0
         held = _proportional(old, self.sp, self.y) + self.integral + self.d
         integral = held - _proportional(tuning, self.sp, self.y) - d
         if math.isfinite(integral + d):

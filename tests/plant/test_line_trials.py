@@ -15,7 +15,7 @@ def line() -> Config:
     return load(belfast_config())
 
 
-@pytest.mark.parametrize(("to", "hold_h"), [(26.0, 0.5), pytest.param(80.0, 2.0, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(("to", "hold_h"), [(26.0, 1.5), pytest.param(80.0, 2.0, marks=pytest.mark.soak)])
 def test_a_tank_is_heated_along_its_ramp_and_held(line: Config, to: float, hold_h: float):
     found = trials.heat_up(line, 11, to, hold_h)
     assert found.ramp_k_min == pytest.approx(0.5)
