@@ -801,6 +801,7 @@ def test_back_in_remote_it_goes_on_from_where_it_was_left_until_somebody_wants_i
     rig.scan(40, shown=75.0)
     assert rig.sent == [40.0]
     assert rig.handed == [("local", 40.0), ("none", 75.0)]
+    assert rig.item.wanted == 75.0
     assert rig.want(20.0) == ""
     assert rig.scan(4).sent == [40.0, 20.0]
 

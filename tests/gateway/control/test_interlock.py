@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
 from gateway.control.chain import InterlockChanged
@@ -149,6 +150,12 @@ def test_a_cause_that_returns_while_the_reset_is_recorded_keeps_the_outputs_forc
     rig.interlocks.apply(asked, rig.now.utc)
     assert rig.scan(True).forced == {ACID: 0.0}
     assert rig.events() == ["tripped", "tripped"]
+
+
+def test_a_trip_says_how_urgent_it_is_and_what_ends_it_does_not():
+    rig = Rig(msgspec.structs.replace(row(latch=False), priority="critical"))
+    rig.scan(False).scan(True).scan(False)
+    assert [(e.event, e.priority) for e in rig.log] == [("tripped", "critical"), ("cleared", "")]
 
 
 def test_without_latch_a_row_lets_go_by_itself():

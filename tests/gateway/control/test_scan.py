@@ -253,6 +253,16 @@ def test_who_changes_his_mind_in_time_opens_nothing_and_leaves_a_loop_where_it_w
     assert (plant.loops["JIC"].mode, plant.loops["JIC"].out) == ("MANUAL", 0.0)
 
 
+def test_what_is_asked_while_an_older_wish_acts_and_a_newer_one_is_on_its_way_is_heard():
+    plant = Small(lag=4).started()
+    for value, out, scans in ((0, 0, 8), (1, 5, 3), (0, 9, 3), (1, 5, 20)):         # at the last, what stands is (1, 5), of the second
+        plant.scan.inbox.append(Command(verb="output.set", target="XV", who="Ann", arguments={"value": value}))
+        plant.scan.inbox.append(Command(verb="loop.set", target="JIC", who="Ann", arguments={"mode": "MANUAL", "out": out}))
+        plant.run(scans)
+    assert plant.loops["JIC"].out == 5.0
+    assert plant.parts.outputs.by_name["XV"].wanted == 1.0
+
+
 def test_the_reset_of_one_row_does_not_give_back_what_another_has_taken():
     plant = Small(lag=4)
     rows = [Row(name="level_high", unit="R-1", group="R-1", effects={XV: 0.0}, inputs={"LI": LI}),
