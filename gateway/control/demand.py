@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from gateway.control.chain import Entry, OutputChanged, WriteFailed
+from gateway.control.folded import Folded
 from gateway.control.image import SECOND, Image, Now
 
 Send = Callable[[int, float, int, int], None]      # output tag index, value, now, expires
@@ -52,13 +53,14 @@ class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
 _ASTRAY = ("reasserted", "diverged", "rejected")
 
 
-class Output:
+class Output(Folded[OutputChanged]):
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, when it was last written."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held", "ahead", "asked")
+                 "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held")
 
     def __init__(self, row: OutputRow) -> None:
+        super().__init__()
         self.row = row
         self.owner = "none"                     # none | program | operator | loop | interlock
         self.cause = ""
@@ -78,8 +80,6 @@ class Output:
         self.blocked: tuple[str, ...] = ()
         self.panel = ""                         # why it is worked at its own panel
         self.held: float | None = None          # what a person forces it to, below interlocks; said anew in every scan
-        self.ahead: OutputChanged | None = None     # has acted before the record has it: what is on its way before it comes to nothing
-        self.asked: OutputChanged | None = None     # the last that was asked of it, until that is in the record
         self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
 
     @property
@@ -87,21 +87,8 @@ class Output:
         """Whether it does something else than its owner asks."""
         return bool(self.blocked) or self.held is not None or bool(self.panel)
 
-    def apply(self, entry: OutputChanged) -> None:
-        """Fold one entry that is durable: a new wanted value and owner."""
-        self.asked = None if entry is self.asked else self.asked
-        if self.ahead is None:
-            self._fold(entry)
-        elif entry is self.ahead:
-            self.ahead = None
-
-    def at_once(self, entry: OutputChanged) -> OutputChanged:
-        """The same before the entry is durable, for what waits for nobody; returns the entry."""
-        self._fold(entry)
-        self.ahead, self.asked = entry, None
-        return entry
-
     def _fold(self, entry: OutputChanged) -> None:
+        """A new wanted value and owner."""
         self.wanted, self.owner, self.cause, self.batch = entry.wanted, entry.owner, entry.cause, entry.batch
         if self.state in ("diverged", "rejected"):
             self.commanded = None               # wanted anew by somebody: it may be written again

@@ -9,6 +9,7 @@ import math
 from typing import Literal
 
 from gateway.control.chain import Entry, LoopMode
+from gateway.control.folded import Folded
 from gateway.control.image import SECOND, Image
 from gateway.control.laws import Law, PidLaw, SelectLaw, make
 from gateway.control.loop_row import Forward, LimitRow, LoopRow
@@ -22,13 +23,14 @@ STOOD_STILL = 5                                 # periods without an update, aft
 _MASK = 0xC0000000
 
 
-class Loop:
+class Loop(Folded[LoopMode]):
     """State of one loop. ``sp`` is what is wanted, ``working`` what is followed now, ``out`` what it asks for, ``pv`` the last Good one."""
 
     __slots__ = ("row", "mode", "sp", "working", "out", "owner", "cause", "law", "pv", "bad_since", "good", "rate", "last", "due_at",
-                 "label", "fading", "fell", "ahead", "asked")
+                 "label", "fading", "fell")
 
     def __init__(self, row: LoopRow) -> None:
+        super().__init__()
         self.row = row
         self.mode: str = "MANUAL"
         self.label = f"{row.name} MANUAL"       # who an output belongs to, as its cause says it
@@ -45,8 +47,6 @@ class Loop:
         self.last = 0
         self.due_at = row.period_ns             # on the grid of its period, whatever the tick's own lateness
         self.fading = False                     # on its way to the safe output after a bad pv
-        self.asked: LoopMode | None = None      # the last that was asked of it, until that is in the record
-        self.ahead: LoopMode | None = None      # has acted before the record has it: what is on its way before it comes to nothing
         self.fell: LoopMode | None = None       # how it let go, which has acted before it is durable; None once somebody has set it since
 
     @property
@@ -64,21 +64,8 @@ class Loop:
         """Whether it asks for all or nothing."""
         return not self.row.out_low < self.out < self.row.out_high
 
-    def apply(self, entry: LoopMode) -> None:
-        """Fold one entry that is durable: mode, setpoint, owner; in MANUAL also the output."""
-        self.asked = None if entry is self.asked else self.asked
-        if self.ahead is None:
-            self._fold(entry)
-        elif entry is self.ahead:
-            self.ahead = None
-
-    def at_once(self, entry: LoopMode) -> LoopMode:
-        """The same before the entry is durable, for what waits for nobody; returns the entry."""
-        self._fold(entry)
-        self.ahead, self.asked = entry, None
-        return entry
-
     def _fold(self, entry: LoopMode) -> None:
+        """Mode, setpoint, owner; in MANUAL also the output."""
         if entry is self.fell and self.mode == "MANUAL":
             return                              # its own fall, now durable: the output may be on its way to safe
         self.fell = None
