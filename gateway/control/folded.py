@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 from gateway.control.chain import Entry
@@ -9,7 +10,7 @@ from gateway.control.chain import Entry
 E = TypeVar("E", bound=Entry)
 
 
-class Folded(Generic[E]):
+class Folded(ABC, Generic[E]):
     """``asked``: the last that was asked of it, until that is in the record; ``ahead``: has acted before the record has it.
 
     What is on its way before ``ahead`` comes to nothing, as the fold of the record will have it.
@@ -35,5 +36,6 @@ class Folded(Generic[E]):
         self.ahead, self.asked = entry, None
         return entry
 
+    @abstractmethod
     def _fold(self, entry: E) -> None:
-        raise NotImplementedError
+        """What an entry changes."""

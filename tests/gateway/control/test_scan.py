@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-import random
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from devices.quality import BAD_NO_COMMUNICATION
 from gateway.control import decide
@@ -316,35 +313,6 @@ def test_a_force_has_its_time_and_no_more_whatever_is_on_its_way():
         plant.run()
         assert plant.now.mono - began <= 18.5 * SECOND
     assert plant.sent[-1] == ("XV", 0.0)
-
-
-@settings(max_examples=40)
-@given(seed=st.integers(0, 10**6), lag=st.sampled_from((1, 2, 6, 12)), latch=st.booleans())
-def test_after_a_trip_a_valve_opens_only_for_who_asked_after_it(seed: int, lag: int, latch: bool):
-    rng = random.Random(seed)
-    plant = Small(lag=lag).started()
-    item = plant.parts.interlocks.by_name["level_high"]
-    item.row = msgspec.structs.replace(item.row, latch=latch)
-    asked = False
-    for _ in range(300):
-        if rng.random() < 0.2:
-            plant.show(LI, rng.choice((50.0, 50.0, 95.0)))
-        verb, arguments = rng.choice((("output.set", {"value": rng.choice((0, 1))}), ("force.end", {}), ("interlock.reset", {}),
-                                      ("force.set", {"value": rng.choice((0, 1)), "minutes": rng.choice((0.1, 1))})))
-        if rng.random() < 0.3:
-            target = "level_high" if verb == "interlock.reset" else "XV"
-            plant.scan.inbox.append(Command(verb=verb, target=target, who="Ann", why="test", arguments=arguments))
-        before = len(plant.sent)
-        for entry in plant.run():
-            if isinstance(entry, CommandReceived) and entry.verb in ("output.set", "force.set"):
-                asked = asked or (entry.outcome == "accepted" and entry.arguments["value"] == 1)
-            elif isinstance(entry, InterlockChanged) and entry.event in ("tripped", "reset"):
-                asked = False
-        assert asked or ("XV", 1.0) not in plant.sent[before:]
-    plant.show(LI, 50.0)
-    plant.run(3 * lag + 6)
-    output = plant.parts.outputs.by_name["XV"]
-    assert (output.ahead, output.asked) == (None, None)
 
 
 def test_a_trip_says_what_it_saw_and_an_alarm_what_its_value_was():

@@ -294,11 +294,14 @@ def test_a_limit_that_is_no_number_lets_nothing_in():
 
 
 # --- at random ---------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("lag", [1, 4])
+@pytest.mark.parametrize("latch", [True, False])
+@pytest.mark.parametrize("lag", [1, 4, 12])
 @pytest.mark.parametrize("seed", range(6))
-def test_whatever_people_and_trips_do_a_valve_opens_only_for_who_asked_since_the_last_trip_or_reset(seed: int, lag: int):
+def test_whatever_people_and_trips_do_a_valve_opens_only_for_who_asked_since_the_last_trip_or_reset(seed: int, lag: int, latch: bool):
     rng = random.Random(seed)
     plant = Small(lag=lag).started()
+    level = plant.parts.interlocks.by_name["level_high"]
+    level.row = msgspec.structs.replace(level.row, latch=latch)
     asked, opened = False, 0
     for _ in range(3000):
         roll = rng.random()
@@ -319,7 +322,10 @@ def test_whatever_people_and_trips_do_a_valve_opens_only_for_who_asked_since_the
             opened += 1
             assert asked, f"after {plant.now.mono // SECOND - 1000} s"
     assert opened > 10
-    plant.run(lag + 2)
+    plant.show(LI, 50.0)
+    plant.run(3 * lag + 6)
+    output = plant.parts.outputs.by_name["XV"]
+    assert (output.ahead, output.asked) == (None, None)
     after = Small(plant.journal)
     replay(after.scan, list(plant.journal.read()))
     assert kept(after) == kept(plant)
