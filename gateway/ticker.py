@@ -2,12 +2,14 @@
 
 A missed tick is skipped and counted, never made up in a burst. asyncio's own timer is rounded up to a millisecond and
 drifts; a timerfd in the loop is not and does not. A plain event loop serves every socket that is ready before it looks
-again; ``TickLoop`` looks at the clock first and serves a few at a time.
+again; ``TickLoop`` looks at the clock first and serves a few at a time. A core that has slept takes most of a millisecond
+until Python runs on it (bench/scan): ``TickLoop`` is woken that much early and waits for the grid awake.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import ctypes.util
 import os
@@ -21,6 +23,7 @@ from typing import Any, Protocol
 from gateway.control.image import Now
 
 FEW = 8                                         # sockets served between two looks at the clock
+EARLY_NS = 1_000_000                            # awake before a tick; never more than a hundredth of the period, so of a core
 _CLOCK_MONOTONIC, _NONBLOCK, _CLOEXEC, _ABSTIME = 1, 0o4000, 0o2000000, 1
 
 
@@ -62,21 +65,21 @@ class TickLoop(asyncio.SelectorEventLoop):
         self._few = _Few()
         super().__init__(self._few)
 
-    def first(self, fd: int, period_ns: int) -> None:
-        """From now on what reads this timer of the grid goes first; 0: nothing does."""
-        self._few.period_ns, self._few.fd = period_ns, fd
+    def first(self, fd: int, period_ns: int, early_ns: int = 0) -> None:
+        """From now on what reads this timer goes first, on the grid; the timer goes off so much earlier. A period of 0: nothing does."""
+        self._few.period_ns, self._few.fd, self._few.early_ns = period_ns, fd, early_ns
         self._few.served()
 
 
 class _Few(selectors.EpollSelector):
-    """Tells of few descriptors at a time. ``fd``: a timer on the grid of the monotonic clock, of which it tells by the clock."""
+    """Tells of few descriptors at a time. ``fd``: a timer that goes off ``early_ns`` before the grid; it is told of on the grid."""
 
     def __init__(self) -> None:
         super().__init__()
         self.fd = -1
-        self.period_ns = 0
+        self.period_ns = self.early_ns = 0
         self._due = 0
-        self._told = False                      # of a tick, by the clock, at the last look: the sockets have their turn before the next
+        self._told = False                      # of a tick, at the last look: the sockets have their turn before the next
         self._epoll = select.epoll.fromfd(os.dup(self.fileno()))
         self._keys: dict[int, selectors.SelectorKey] = {}
 
@@ -100,18 +103,28 @@ class _Few(selectors.EpollSelector):
         self._due = (time.monotonic_ns() // self.period_ns + 1) * self.period_ns if self.period_ns else 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        due = bool(self._due) and time.monotonic_ns() >= self._due
-        self._told = due and not self._told
-        if self._told:
-            self.served()
-            return [(self._keys[self.fd], selectors.EVENT_READ)]
+        near = self._near()
+        if near and not self._told:
+            return self._tick()
+        self._told = False
         try:
-            found = self._epoll.poll(0 if due else -1 if timeout is None else max(timeout, 0), FEW)
+            found = self._epoll.poll(0 if near else -1 if timeout is None else max(timeout, 0), FEW)
         except InterruptedError:
             return []
-        if any(fd == self.fd for fd, _ in found):
-            self.served()
+        if not near and self._near() and any(fd == self.fd for fd, _ in found):
+            return self._tick()                 # what else is ready still is at the next look
         return [(key, _events(event) & key.events) for fd, event in found if (key := self._keys.get(fd)) is not None]
+
+    def _near(self) -> bool:
+        return bool(self._due) and time.monotonic_ns() >= self._due - self.early_ns
+
+    def _tick(self) -> list[tuple[selectors.SelectorKey, int]]:
+        """The tick alone, when it is due: what is left until then is waited for awake."""
+        while time.monotonic_ns() < self._due:
+            pass
+        self.served()
+        self._told = True
+        return [(self._keys[self.fd], selectors.EVENT_READ)]
 
     def close(self) -> None:
         self._epoll.close()
@@ -146,17 +159,22 @@ class Ticker:
         self._on_tick = on_tick
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._fd = _timerfd(period_ns)
+        self._last = time.monotonic_ns() // period_ns
+        early_ns = min(EARLY_NS, period_ns // 100) if isinstance(self._loop, TickLoop) else 0
+        self._fd = _timerfd(period_ns, early_ns)
         self._loop.add_reader(self._fd, self._fired)
         if isinstance(self._loop, TickLoop):
-            self._loop.first(self._fd, period_ns)
+            self._loop.first(self._fd, period_ns, early_ns)
 
     def _fired(self) -> None:
-        try:
-            (expired,) = struct.unpack("=Q", os.read(self._fd, 8))
-        except BlockingIOError:
+        """Told of by the loop on the grid or by the timer itself, which may be behind or ahead of it: the clock says which tick it is."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._fd, 8)
+        tick = time.monotonic_ns() // self.period_ns
+        if tick <= self._last:
             return
-        self.missed += expired - 1
+        self.missed += tick - self._last - 1
+        self._last = tick
         if self._on_tick is not None:
             self._on_tick()
         else:
@@ -208,13 +226,13 @@ class SteppedTicker:
             self._calls.cancel()
 
 
-def _timerfd(period_ns: int) -> int:
-    """A kernel timer that fires on the grid of the monotonic clock (os.timerfd_create exists from Python 3.13 only)."""
+def _timerfd(period_ns: int, early_ns: int = 0) -> int:
+    """A kernel timer that goes off so much before the grid of the monotonic clock (os.timerfd_create exists from Python 3.13 only)."""
     libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
     fd = int(libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK | _CLOEXEC))
     if fd < 0:
         raise OSError(ctypes.get_errno(), "timerfd_create")
-    first = (time.monotonic_ns() // period_ns + 1) * period_ns
+    first = (time.monotonic_ns() // period_ns + 1) * period_ns - early_ns
     spec = struct.pack("=qqqq", *divmod(period_ns, 1_000_000_000), *divmod(first, 1_000_000_000))
     if libc.timerfd_settime(fd, _ABSTIME, spec, None) != 0:
         os.close(fd)

@@ -125,6 +125,87 @@ def test_what_the_kernel_told_of_first_is_not_told_of_again_by_the_clock(monkeyp
     ready.close()
 
 
+@pytest.fixture
+def running(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A clock that goes on by 10 ns whenever it is looked at."""
+    now = [1000]
+
+    def look() -> int:
+        now[0] += 10
+        return now[0]
+
+    monkeypatch.setattr(time, "monotonic_ns", look)
+    return now
+
+
+@pytest.mark.parametrize("at", [1400, 1450, 1490])
+def test_shortly_before_a_tick_nothing_else_is_begun_and_the_tick_is_told_of_on_the_grid(ready: Ready, running: list[int], at: int):
+    ready.loop.first(ready.ends[19][0], 500, 100)
+    running[0] = at
+    assert ready.told() == [19]
+    assert 1500 <= running[0] <= 1540
+    assert len(ready.told()) == FEW             # the sockets have their turn, at once
+    assert running[0] < 1600
+
+
+def test_the_timer_that_goes_off_early_is_told_of_on_the_grid_and_alone(running: list[int]):
+    ready = Ready(2)
+    ready.loop.first(ready.ends[0][0], 500, 100)
+    running[0] = 1385                           # not near at the look, near when the timer has gone off
+    assert ready.told() == [0]
+    assert 1500 <= running[0] <= 1540
+    assert sorted(ready.told()) == [0, 1]
+    ready.close()
+
+
+def test_a_timer_ahead_of_the_clock_or_behind_it_makes_one_tick_of_one(monkeypatch: pytest.MonkeyPatch):
+    now, ours, theirs = [1_000_000], *os.pipe2(os.O_NONBLOCK)
+    monkeypatch.setattr(time, "monotonic_ns", lambda: now[0])
+    monkeypatch.setattr("gateway.ticker._timerfd", lambda period_ns, early_ns: ours)
+    ticks: list[int] = []
+
+    async def main() -> None:
+        ticker = Ticker(1000, lambda: ticks.append(now[0]))
+        fired = ticker._fired  # pyright: ignore[reportPrivateUsage]
+        ahead, behind, late = [(1_000_990, True), (1_001_000, False)], [(1_001_001, True)], [(1_002_010, True), (1_002_500, True)]
+        for at, rung in [*ahead, *behind, *late, (1_005_000, False)]:
+            now[0] = at
+            if rung:
+                os.write(theirs, bytes(8))
+            fired()
+        assert ticker.missed == 2
+        with pytest.raises(BlockingIOError):    # what the timer said was read
+            os.read(ours, 8)
+        ticker.close()
+
+    with asyncio.Runner() as runner:
+        runner.run(main())
+    os.close(theirs)
+    assert ticks == [1_001_000, 1_002_010, 1_005_000]
+
+
+@pytest.mark.parametrize(("period_ns", "early_ns"), [(500_000_000, 1_000_000), (100_000_000, 1_000_000), (10_000_000, 100_000)])
+def test_waiting_for_the_grid_takes_a_hundredth_of_a_core_at_most(monkeypatch: pytest.MonkeyPatch, period_ns: int, early_ns: int):
+    asked: list[tuple[int, int]] = []
+    ours, theirs = os.pipe()
+
+    def timer(period_ns: int, early_ns: int) -> int:
+        asked.append((period_ns, early_ns))
+        return os.dup(ours)
+
+    monkeypatch.setattr("gateway.ticker._timerfd", timer)
+
+    async def main() -> None:
+        Ticker(period_ns).close()
+
+    for factory in (TickLoop, asyncio.SelectorEventLoop):
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(main())
+    os.close(ours)
+    os.close(theirs)
+    assert asked == [(period_ns, early_ns), (period_ns, 0)]     # a plain loop cannot wait for the grid
+
+
 def test_what_is_no_longer_watched_is_not_told_of_and_a_hang_up_is(ready: Ready):
     for number, (ours, theirs) in enumerate(ready.ends):
         if number > 1:
