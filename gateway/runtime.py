@@ -240,10 +240,9 @@ class Runtime:
         self.disk_answers &= self.keeper.close(patience_s) and within(patience_s, self.history.close)
 
     async def _make_safe(self, now: Now) -> None:
-        """Every output with a safe value goes to it; wait for the wire, but not for long."""
+        """Every output to where it is safe; wait for the wire, but not for long."""
         parts = self.plant.scan.parts
-        forced = {item.row.tag: item.row.safe for item in parts.outputs.items if item.row.safe is not None}
-        parts.outputs.arbitrate(parts.image, now, forced, {tag: ["the plant process stops"] for tag in forced}, self.plant.scan.armed)
+        parts.outputs.make_safe(parts.image, now, *self.plant.scan.forced(), "the plant process stops")
         try:
             async with asyncio.timeout(SAFE_S):
                 for link in self.links:

@@ -2,7 +2,8 @@
 
 Recipes, loops and people want; interlocks force, last. A write goes out when the commanded value changes. A read-back
 that was asked for after the write, and differs beyond the tolerance once the plant had time to follow, is drift: it is
-re-asserted once, then it is an alarm and left alone. Only a trip goes on asking until the plant follows.
+re-asserted once, then it is an alarm and left alone. Only a trip goes on asking until the plant follows. What was commanded
+is looked after whoever wants it, also where nobody does; what an output does that nobody ever wanted is not re-asserted.
 
 A trip also takes the output from whoever wanted it otherwise, at once: also one that lets go by itself, before the record has it, gives
 nothing back. After the reset nothing moves until somebody wants it anew.
@@ -51,13 +52,14 @@ class OutputRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ASTRAY = ("reasserted", "diverged", "rejected")
+_LOOKED_AT = ("sent", "reasserted", "verified")
 
 
 class Output(Folded[OutputChanged]):
     """The desired state of one output: wanted, commanded, read back, owner, why blocked, when it was last written."""
 
     __slots__ = ("row", "owner", "cause", "wanted", "loop", "target", "commanded", "sent_at", "sent_utc", "blocked", "state",
-                 "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held")
+                 "moved_at", "eased", "batch", "claimed", "failure", "shaped", "watched", "panel", "held", "blocked_utc")
 
     def __init__(self, row: OutputRow) -> None:
         super().__init__()
@@ -78,6 +80,7 @@ class Output(Folded[OutputChanged]):
         self.failure = ""                       # how writes fail at present: recorded once, not at every repetition
         self.claimed = -1                       # scan in which a loop in AUTO last drove it (loops may share an output)
         self.blocked: tuple[str, ...] = ()
+        self.blocked_utc = 0                    # since when it is
         self.panel = ""                         # why it is worked at its own panel
         self.held: float | None = None          # what a person forces it to, below interlocks; said anew in every scan
         self.state = "idle"                     # idle | sent | verified | reasserted | diverged | rejected
@@ -92,6 +95,17 @@ class Output(Folded[OutputChanged]):
         self.wanted, self.owner, self.cause, self.batch = entry.wanted, entry.owner, entry.cause, entry.batch
         if self.state in ("diverged", "rejected"):
             self.commanded = None               # wanted anew by somebody: it may be written again
+
+    @property
+    def ours(self) -> bool:
+        """Whether anybody ever wanted something of it, a trip and the start-up too."""
+        return bool(self.sent_utc) or self.wanted is not None or self.owner == "loop"
+
+    def adopt(self, image: Image) -> None:
+        """What it does counts as commanded, where that is known."""
+        does = self.actual(image)
+        if does is not None:
+            self.commanded, self.state = does, "verified"
 
     def actual(self, image: Image) -> float | None:
         """What it does: its read-back when that is Good, else None."""
@@ -162,7 +176,14 @@ class Outputs:
         """The start-up is over: what nobody has commanded yet is commanded as the device does it now."""
         for item in self.items:
             if item.commanded is None:
-                item.commanded = item.actual(image)
+                item.adopt(image)
+
+    def make_safe(self, image: Image, now: Now, forced: Mapping[int, float], reasons: Mapping[int, list[str]], cause: str) -> None:
+        """The last that is done: what interlocks force stays so, the others go to their safe value; what has none keeps what it does."""
+        safe = {item.row.tag: item.row.safe for item in self.items if item.row.safe is not None}
+        for item in self.items:
+            item.wanted = item.loop = item.held = None
+        self.arbitrate(image, now, {**safe, **forced}, {**{tag: [cause] for tag in safe}, **reasons}, True)
 
     def forget(self) -> None:
         """After a restart nobody wants anything yet: what has a safe value stays there, the rest keeps what the device does."""
@@ -183,6 +204,8 @@ class Outputs:
                     item.blocked = ()
             else:
                 value = force if force is not None else row.safe
+                if not item.blocked:
+                    item.blocked_utc = now.utc
                 newly = not item.blocked and (
                     item.state != "verified" or image.quality[row.readback] & 0xC0000000 != 0 or _echoes_else(item, value, image)
                 )
@@ -191,7 +214,7 @@ class Outputs:
             if row.local is not None and self._local(item, row.local, image, now):
                 continue
             if value is None:
-                item.moved_at = now.mono
+                self._keep(item, image, now)
                 continue
             if not item.blocked:
                 target = item.target
@@ -201,13 +224,25 @@ class Outputs:
             if value != item.target or item.commanded is None or newly:
                 item.target = value
                 self._command(item, value, now)
-            elif item.state in ("sent", "reasserted"):
-                self._verify(item, image, now)
-            elif item.state == "verified":
-                if image.asked[row.readback] > item.watched:
-                    self._watch(item, image, now)
+            elif item.state in _LOOKED_AT:
+                self._look(item, image, now)
             elif item.blocked and now.mono - item.sent_at >= row.settle_ns:
                 self._command(item, value, now)             # rejected or diverged before: a trip asks again
+
+    def _keep(self, item: Output, image: Image, now: Now) -> None:
+        """Nobody wants anything of it: it goes on with what it was told or, once that is known, with what it does."""
+        item.moved_at = now.mono
+        if item.commanded is not None:
+            self._look(item, image, now)
+        elif not item.blocked:
+            item.adopt(image)
+
+    def _look(self, item: Output, image: Image, now: Now) -> None:
+        """Whether it does what it was told."""
+        if item.state in ("sent", "reasserted"):
+            self._verify(item, image, now)
+        elif item.state == "verified" and image.asked[item.row.readback] > item.watched:
+            self._watch(item, image, now)
 
     def _local(self, item: Output, switch: int, image: Image, now: Now) -> bool:
         """Whether somebody works it at its panel: then what it does is what is wanted. An unknown switch changes nothing."""
@@ -283,10 +318,11 @@ class Outputs:
 
     def _drift(self, item: Output, readback: float, now: Now) -> None:
         assert item.commanded is not None
-        again = bool(item.blocked) or (item.state == "sent" and item.row.reassert)
+        again = bool(item.blocked) or (item.state == "sent" and item.row.reassert and item.ours)
         if (item.state == "reasserted" or not again) and item.failure != "diverged":
             item.failure = "diverged"
             left = "left alone after one re-assertion" if item.row.reassert else "not re-asserted by policy"
+            left = left if item.ours else "left alone: nobody has wanted anything of it"
             detail = "asked for again and again" if again else left
             failed = WriteFailed(tag=item.row.name, wanted=item.commanded, outcome="diverged", readback=readback, detail=detail)
             self.failures.append(failed)

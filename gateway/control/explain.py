@@ -67,6 +67,7 @@ def _output(scan: Scan, name: str, tag: int, now: Now) -> dict[str, Any]:
         "because": item.panel or item.cause,
         "state": item.state,
         "blocked_by": list(item.blocked),
+        "blocked_since_utc_ns": item.blocked_utc if item.blocked else None,
         "would_free_it": frees,
         "since_utc_ns": item.sent_utc or None,
         "safe": item.row.safe,

@@ -109,7 +109,7 @@ class Scan:
         if self.armed and now.mono // parts.alarm_period_ns != self._alarm_tick:
             self._alarm_tick = now.mono // parts.alarm_period_ns         # not before the first full image: nobody learns from that
             entries += self._alarms(now)
-        parts.outputs.arbitrate(image, now, *self._forced(), armed)
+        parts.outputs.arbitrate(image, now, *self.forced(), armed)
         if parts.outputs.failures:
             entries += parts.outputs.failures
             parts.outputs.failures = []
@@ -314,7 +314,7 @@ class Scan:
             if where in ("*", unit):
                 engine.want_hold(f"interlock {name}")
 
-    def _forced(self) -> tuple[dict[int, float], dict[int, list[str]]]:
+    def forced(self) -> tuple[dict[int, float], dict[int, list[str]]]:
         """What interlocks force, and what is still because its batch is on its way to a halt; interlocks come last."""
         forced, reasons = self.parts.interlocks.forced, self.parts.interlocks.reasons
         for unit in self.parts.units.values():

@@ -695,6 +695,115 @@ def test_a_trip_writes_where_the_device_was_told_something_else_although_the_swi
     assert len(rig.scan(shown=force).sent) == 1 + writes
 
 
+# --- wanted by nobody ----------------------------------------------------------------------------------------------------
+def unwanted(shown: float = 0.0, **row: Any) -> Rig:
+    """The start-up is over, nobody has wanted anything yet."""
+    rig = Rig(started=False, follows=False, **row)
+    rig.scan(6, shown=shown)
+    rig.outputs.take_over(rig.image)
+    rig.started = True
+    return rig.scan(4, shown=shown)
+
+
+@pytest.mark.fault("P02")
+def test_what_the_start_up_made_safe_is_asked_for_once_more_when_somebody_else_moves_it_and_then_left_alone():
+    rig = unwanted()
+    assert (rig.sent, rig.item.wanted, rig.item.state) == ([0.0], None, "verified")
+    rig.scan(60, shown=1.0)
+    assert rig.sent == [0.0, 0.0]
+    assert rig.failures == [("diverged", 1.0)]
+    assert "after one re-assertion" in str(rig.outputs.failures[0])
+
+
+def test_what_the_start_up_told_a_device_that_was_away_is_asked_for_once_more_when_it_is_back():
+    rig = Rig(started=False, follows=False, safe=1.0)
+    rig.quality = BAD_NO_COMMUNICATION
+    rig.scan(60, shown=0.0)
+    rig.outputs.take_over(rig.image)
+    rig.started = True
+    assert rig.scan(60, shown=0.0).sent == [1.0]
+    rig.quality = GOOD
+    rig.scan(2, shown=0.0)
+    assert rig.sent == [1.0, 1.0]
+    rig.scan(6, shown=1.0)
+    assert (rig.item.state, rig.failures) == ("verified", [])
+
+
+def test_what_the_device_did_by_itself_is_told_of_when_it_changes_and_not_asked_for():
+    rig = unwanted(shown=1.0, safe=None)
+    assert (rig.sent, rig.item.commanded, rig.item.state) == ([], 1.0, "verified")
+    rig.scan(60, shown=0.0)
+    assert (rig.sent, rig.item.commanded) == ([], 1.0)          # told to run and not running: for an interlock to see
+    assert rig.failures == [("diverged", 0.0)]
+    assert "nobody has wanted anything of it" in str(rig.outputs.failures[0])
+    rig.want(1.0)
+    assert rig.scan(2, shown=1.0).sent == [1.0]
+
+
+def test_what_the_device_does_counts_from_when_it_is_known_and_not_while_the_plant_starts():
+    rig = Rig(started=False, safe=None)
+    assert rig.scan(4, shown=1.0).item.commanded is None
+    rig.quality = BAD_NO_COMMUNICATION
+    rig.scan(shown=1.0).outputs.take_over(rig.image)
+    rig.started = True
+    assert rig.scan(4, shown=1.0).item.commanded is None
+    rig.quality = GOOD
+    assert rig.scan(2, shown=0.0).item.commanded == 0.0
+    rig.want(0.0)
+    rig.scan(60, shown=1.0)                     # wanted now, as it was: asked for like everything that is wanted
+    assert rig.sent == [0.0]
+    assert rig.failures == [("diverged", 1.0)]
+
+
+def test_what_a_trip_left_behind_is_looked_after_although_nobody_has_wanted_it():
+    rig = unwanted(shown=0.0, safe=None)
+    rig.forced = {VALVE: 1.0}
+    rig.scan(4, shown=1.0)
+    rig.forced = {}
+    rig.scan(4, shown=1.0)
+    assert (rig.sent, rig.item.wanted, rig.item.state) == ([1.0], None, "verified")
+    rig.scan(60, shown=0.0)
+    assert rig.sent == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(("safe", "forced", "sent"), [
+    (0.0, {}, [80.0, 0.0]),
+    (None, {}, [80.0]),                         # it keeps what it does, whatever a loop or a person last asked for
+    (None, {VALVE: 100.0}, [80.0, 100.0]),
+    (0.0, {VALVE: 100.0}, [80.0, 100.0]),       # what an interlock forces goes before what is safe without one
+])  # fmt: skip
+@pytest.mark.parametrize("owner", ["operator", "loop", "forced"])
+def test_at_the_end_interlocks_go_on_forcing_and_what_has_no_safe_value_stays(
+    safe: float | None, forced: dict[int, float], sent: list[float], owner: str
+):
+    rig = Rig(safe=safe, high=100.0)
+    rig.want(80.0)
+    rig.scan(4)
+    if owner == "loop":
+        rig.item.owner, rig.item.loop = "loop", 20.0
+    elif owner == "forced":
+        rig.item.held = 20.0
+    else:
+        rig.want(20.0)
+    rig.outputs.make_safe(rig.image, rig.now, forced, {tag: ["row"] for tag in forced}, "the end")
+    assert rig.sent == sent
+    assert rig.item.blocked == (("row",) if forced else ("the end",) if safe is not None else ())
+
+
+def test_what_is_blocked_says_since_when():
+    rig = Rig()
+    rig.want(1.0)
+    rig.scan(4)
+    rig.forced = {VALVE: 0.0}
+    rig.scan()
+    since = rig.now.utc
+    assert rig.scan(20).item.blocked_utc == since
+    rig.forced = {}
+    rig.scan()
+    rig.forced = {VALVE: 0.0}
+    assert rig.scan().item.blocked_utc == rig.now.utc != since
+
+
 # --- worked at its own panel --------------------------------------------------------------------------------------------
 LOCAL = 2
 
