@@ -83,6 +83,7 @@ def goes_on(name: str, dimensions: tuple[str, ...], description: str, *, safe: f
 
 # What the plant process itself counts for every unit: a suspended protection has an alarm of its own.
 SUSPENSIONS = (measured("bypasses", SWITCH, "interlocks of the unit that are bypassed now", required=False),
+               measured("demands", SWITCH, "of these, the ones whose cause stands", required=False),
                measured("forces", SWITCH, "tags of the unit that are forced now", required=False))
 
 

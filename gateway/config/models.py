@@ -134,8 +134,8 @@ class Tag(Model):
     ``[[point_low, point_high], [tag_low, tag_high]]`` (a 4..20 mA channel, a drive's per cent).
     ``max_age_s``: older than this is Bad. ``internal``: a tag without device that shows what the plant process itself
     knows: ``loop.<loop>.sp`` (or ``ramped``, ``out``), ``batch.<unit>.<figure>``, ``checks.<unit>.overdue`` (or ``due_soon``),
-    ``bypasses.<unit>`` and ``forces.<unit>`` (how many rows are bypassed and how many tags forced there), ``record.waiting`` (for how
-    many s the oldest entry has waited for the disk).
+    ``bypasses.<unit>`` (how many rows are bypassed there), ``demands.<unit>`` (of these, whose cause stands), ``forces.<unit>`` (how many
+    tags are forced), ``record.waiting`` (for how many s the oldest entry has waited for the disk).
     """
 
     description: str

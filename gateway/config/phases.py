@@ -151,3 +151,4 @@ BATCH_FIGURES: dict[str, str] = {
 }
 LOOP_FIGURES = ("sp", "ramped", "out")
 CHECK_FIGURES = ("overdue", "due_soon")         # how many checks of a unit are due, or will be soon
+COUNTED = ("bypasses", "demands", "forces")     # of a unit: rows bypassed, of these with a cause that stands, tags forced

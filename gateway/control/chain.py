@@ -165,12 +165,15 @@ class WriteFailed(_Entry, tag="write", frozen=True):
 
 
 class InterlockChanged(_Entry, tag="interlock", frozen=True):
-    """An interlock tripped, cleared, was reset, bypassed, or its bypass ended (``bypass_ending``: it is about to)."""
+    """An interlock tripped, cleared, was reset, bypassed, or its bypass ended (``bypass_ending``: it is about to).
+
+    ``demanded``: its cause stands, and only a bypass keeps it from tripping.
+    """
 
     interlock: str
-    event: str                                  # tripped | cleared | reset | bypassed | bypass_ending | bypass_ended
+    event: str                                  # tripped | cleared | reset | bypassed | demanded | bypass_ending | bypass_ended
     unit: str = ""
-    priority: str = ""                          # of a trip, as of an alarm
+    priority: str = ""                          # of a trip or a demand, as of an alarm
     first_out: bool = False
     cause: str = ""
     who: str = ""

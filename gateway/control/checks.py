@@ -126,7 +126,7 @@ class Checks:
 
     def saw(self, entry: InterlockChanged, utc: int) -> None:
         """Remember when an interlock tripped by what it watches, not by a lost reading: a proof test must have done that."""
-        if entry.event == "tripped" and entry.cause != "unknown":
+        if entry.event == "tripped" and entry.cause not in ("unknown", "latched"):
             self._tripped[entry.interlock] = utc
 
     def _stands(self, name: str) -> dict[int, Checked]:

@@ -1,7 +1,8 @@
 """Interlocks: causes that force outputs, three-valued, latched, with first-out, bypass and reset.
 
 A cause that is true for its delay, or unknown, trips. While the plant starts up (no full image yet) trips act but do not
-latch. A bypass has a person, a reason and an end; it never outlives its time, whatever happens to the wall clock.
+latch. A bypass has a person, a reason and an end; it never outlives its time, whatever happens to the wall clock. A cause that stands
+under a bypass is told of. When a bypass ends over a row that stood tripped, that is a trip like any other.
 
 Trips and what ends by itself act at once. What a person asks (reset, bypass, its end) is an entry that acts when it is
 durable; until then the row takes no second request.
@@ -42,11 +43,11 @@ class Interlock:
     """The state of one row: ``active`` forces now, ``tripped`` is latched, ``bypass_until`` (UTC ns) suspends it.
 
     ``bypass_end`` is the same moment on the monotonic clock (None: not worked out yet); ``asked``: a person's request on
-    its way to the record.
+    its way to the record; ``demanded``: it would have tripped, had it not been bypassed; ``again``: a bypass ended and it forces anew.
     """
 
     __slots__ = ("row", "truth", "since", "tripped", "active", "first_out", "bypass_until", "bypass_end", "bypass_by", "bypass_why",
-                 "announced", "asked")
+                 "announced", "asked", "demanded", "again")
 
     def __init__(self, row: Row) -> None:
         self.row = row
@@ -61,22 +62,28 @@ class Interlock:
         self.bypass_why = ""
         self.announced = False                  # that the bypass is about to end
         self.asked = False
+        self.demanded = False
+        self.again = False
 
     def apply(self, entry: InterlockChanged, utc: int, mono: int | None = None) -> None:
         """Fold one entry into the durable state: the same code live and on replay. ``mono``: live, when it was asked for."""
         if entry.event == "tripped":
             self.tripped = self.active = True
-            self.first_out = entry.first_out
+            self.first_out, self.again = entry.first_out, False
         elif entry.event in ("reset", "cleared"):
             self.tripped = self.active = self.first_out = False
         elif entry.event == "bypassed":
             self.bypass_until, self.bypass_by, self.bypass_why = entry.until_utc, entry.who, entry.why
             self.bypass_end = None if mono is None else mono + entry.until_utc - utc     # the wall clock may jump before it is looked at
             self.announced = entry.until_utc - utc <= REMIND_NS                         # a short one was announced as it began
+            self.again = False
         elif entry.event == "bypass_ending":
             self.announced = True
         elif entry.event == "bypass_ended":
             self.bypass_until, self.bypass_end, self.bypass_by, self.bypass_why = 0, None, "", ""
+            self.demanded, self.again = False, self.tripped
+        elif entry.event == "demanded":
+            self.demanded = True
         if entry.who:
             self.asked = False
 
@@ -95,8 +102,8 @@ class Interlocks:
     """
 
     __slots__ = (
-        "_bypassed", "_stale", "_truths", "_waiting", "armed", "by_name", "bypass_max_ns", "forced", "holds", "items", "reasons",
-        "safe",
+        "_bypassed", "_demanded", "_stale", "_truths", "_waiting", "armed", "by_name", "bypass_max_ns", "forced", "holds", "items",
+        "reasons", "safe",
     )  # fmt: skip
 
     def __init__(self, rows: Sequence[Row], safe: Mapping[int, float], bypass_max_ns: int) -> None:
@@ -109,6 +116,7 @@ class Interlocks:
         self.reasons: dict[int, list[str]] = {}
         self.holds: list[tuple[str, str]] = []
         self._bypassed: dict[str, int] = {}     # unit -> rows
+        self._demanded: dict[str, int] = {}     # unit -> rows among them whose cause stands
         self._stale = True
         self._truths: Sequence[bool | None] = ()
         self._waiting = False                   # a delay or a bypass is running: time alone may change something
@@ -124,18 +132,17 @@ class Interlocks:
             if truth is False and not item.active and item.since is None and not item.bypass_until:
                 item.truth = False
                 continue
-            entry = self._judge(item, truth, now)
-            if entry is not None:
-                entries.append(entry)
+            before = len(entries)
+            self._judge(item, truth, now, entries)
             if item.bypass_end is not None and not item.announced and item.bypass_end - now.mono <= REMIND_NS:
                 entries.append(self._change(item, "bypass_ending", now, until_utc=item.bypass_until))
-            if entry is not None or item.bypass_until or (item.since is not None and not item.active):
+            if len(entries) > before or item.bypass_until or (item.since is not None and not item.active):
                 self._waiting = True
         if self._stale or entries:
             self._gather()
         return entries
 
-    def _judge(self, item: Interlock, truth: bool | None, now: Now) -> InterlockChanged | None:
+    def _judge(self, item: Interlock, truth: bool | None, now: Now, entries: list[Entry]) -> None:
         row = item.row
         item.truth = truth
         if truth is False:
@@ -143,29 +150,46 @@ class Interlocks:
         elif item.since is None:
             item.since = now.mono
         if item.bypass_until and item.bypass_over(now, self.bypass_max_ns):
-            return self._change(item, "bypass_ended", now, cause="expired")
+            entries.append(self._change(item, "bypass_ended", now, cause="expired"))
+        if item.again and self.armed:
+            entries.append(self._trip(item, now))
         if item.since is None:
-            if item.active and not (row.latch and item.tripped):
-                self._stale = True
-                item.active = False
-                return self._change(item, "cleared", now) if item.tripped else None
-            return None
+            self._calm(item, now, entries)
+            return
         due = truth is None or now.mono - item.since >= row.delay_ns
-        if item.bypass_until or item.active or not due or (truth is None and not self.armed):
-            return None                         # until the first full image every output is safe: unknown adds nothing
-        self._stale = True
-        item.active = True
-        if row.permissive or not self.armed:
-            return None
+        if not due or (truth is None and not self.armed):
+            return                              # until the first full image every output is safe: unknown adds nothing
+        if item.bypass_until:
+            if not item.demanded and not row.permissive and self.armed:
+                entries.append(self._change(item, "demanded", now, cause=_because(truth)))
+        elif not item.active:
+            self._stale = True
+            item.active = True
+            if not row.permissive and self.armed:
+                entries.append(self._trip(item, now))
+
+    def _calm(self, item: Interlock, now: Now, entries: list[Entry]) -> None:
+        """The cause does not stand."""
+        self._stale |= item.demanded
+        item.demanded = False
+        if item.active and not (item.row.latch and item.tripped):
+            self._stale = True
+            item.active = False
+            if item.tripped:
+                entries.append(self._change(item, "cleared", now))
+
+    def _trip(self, item: Interlock, now: Now) -> InterlockChanged:
+        """A trip, or one that was under a bypass and forces anew."""
+        row = item.row
         self.holds.append(("*" if row.hold == "all" else row.unit if row.hold == "unit" else "", row.name))
-        first = not any(other.tripped and other.row.group == row.group for other in self.items)
-        return self._change(item, "tripped", now, first_out=first, cause="unknown" if truth is None else "true")
+        first = item.first_out or not any(other.tripped and other.row.group == row.group for other in self.items if other is not item)
+        return self._change(item, "tripped", now, first_out=first, cause=_because(item.truth))
 
     def _change(self, item: Interlock, event: str, now: Now, *, first_out: bool = False, cause: str = "",
                 until_utc: int = 0) -> InterlockChanged:
         """What happens by itself: applied at once."""
         name, unit = item.row.name, item.row.unit
-        priority = item.row.priority if event == "tripped" else ""
+        priority = item.row.priority if event in ("tripped", "demanded") else ""
         entry = InterlockChanged(interlock=name, unit=unit, event=event, priority=priority, first_out=first_out, cause=cause,
                                  until_utc=until_utc)
         self.apply(entry, now.utc)
@@ -186,6 +210,7 @@ class Interlocks:
         self._stale = False
         self.forced, self.reasons = {}, {}
         self._bypassed = Counter(item.row.unit for item in self.items if item.bypass_until)
+        self._demanded = Counter(item.row.unit for item in self.items if item.bypass_until and item.demanded)
         for item in self.items:
             if not item.active or item.bypass_until:
                 continue
@@ -240,6 +265,10 @@ class Interlocks:
         """How many rows of a unit are bypassed."""
         return self._bypassed.get(unit, 0)
 
+    def demanded(self, unit: str) -> int:
+        """How many of these would have tripped: their cause stands."""
+        return self._demanded.get(unit, 0)
+
     def standing(self, unit: str) -> list[str]:
         """Names of the rows of a unit, of the site or of the whole line that force something now."""
         return [
@@ -247,3 +276,8 @@ class Interlocks:
             for i in self.items
             if i.active and not i.bypass_until and not i.row.permissive and (i.row.unit in (unit, "") or i.row.hold == "all")
         ]
+
+
+def _because(truth: bool | None) -> str:
+    """The cause of a trip as its entry tells it; "latched": a bypass ended over a row that nobody had reset."""
+    return "unknown" if truth is None else "true" if truth else "latched"

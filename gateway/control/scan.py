@@ -39,7 +39,7 @@ from gateway.control.driving import Driving
 from gateway.control.image import Now
 from gateway.control.interlock import Row
 from gateway.control.parts import Parts
-from gateway.control.release import latched, seated
+from gateway.control.release import about_manual, latched, seated
 from gateway.control.witness import alarm_seen, trip_seen
 
 COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
@@ -288,11 +288,12 @@ class Scan:
         A person is told of it as of an alarm, so that it counts in a flood.
         """
         for change in changes:
-            if not (isinstance(change, InterlockChanged) and change.event == "tripped"):
+            if not (isinstance(change, InterlockChanged) and change.event in ("tripped", "demanded")):
                 entries.append(change)
-            else:
-                row = self.parts.interlocks.by_name[change.interlock].row
-                entries.append(trip_seen(change, row, self.parts.image))
+                continue
+            row = self.parts.interlocks.by_name[change.interlock].row
+            entries.append(trip_seen(change, row, self.parts.image))
+            if change.event == "tripped":
                 self.parts.alarms.flood.sounded(now.mono)
                 entries += self.parts.forces.give_way(row.effects, f"interlock {row.name}")
                 entries += self.parts.outputs.take(row.effects, f"interlock {row.name}")
@@ -301,8 +302,9 @@ class Scan:
 
     def _seat(self, row: Row) -> list[Entry]:
         """Loops in MANUAL stand where a trip puts their outputs, at once."""
-        entries = seated(self.parts, row, f"interlock {row.name}")
-        return [self.parts.loops[entry.loop].at_once(entry) for entry in entries]
+        loops = self.parts.loops
+        entries = [each for each in seated(self.parts, row, f"interlock {row.name}") if about_manual(loops[each.loop])]
+        return [loops[entry.loop].at_once(entry) for entry in entries]
 
     def _hold_all(self, cause: str) -> None:
         """Nothing that a batch decides acts while the disk does not answer, the end of a dose neither: so nothing is dosed."""

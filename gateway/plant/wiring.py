@@ -210,11 +210,11 @@ def _internal(
     outgoing: Outgoing, config: Config,
 ) -> Callable[[], float | None]:
     """What an internal tag shows: ``loop.TIC-1011.ramped``, ``batch.R-101.metal``, ``batch.F-201.phase.FILTER``, ``bypasses.R-101``,
-    ``forces.R-101``, ``checks.R-101.overdue`` or ``record.waiting``.
+    ``demands.R-101``, ``forces.R-101``, ``checks.R-101.overdue`` or ``record.waiting``.
     """
     kind, _, rest = what.partition(".")
-    if kind in ("bypasses", "forces"):
-        count = interlocks.bypassed if kind == "bypasses" else forces.count
+    if kind in ("bypasses", "demands", "forces"):
+        count = {"bypasses": interlocks.bypassed, "demands": interlocks.demanded, "forces": forces.count}[kind]
         return lambda: float(count(rest))
     if kind == "record":
         return lambda: outgoing.waited_s

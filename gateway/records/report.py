@@ -238,6 +238,8 @@ def _deviation(entry: Entry) -> tuple[str, str, str] | None:
             return entry.now.lower(), entry.cause, entry.who
         case InterlockChanged(event="tripped"):
             return "interlock", f"{entry.interlock} tripped{' (first out)' if entry.first_out else ''}: {entry.cause}", ""
+        case InterlockChanged(event="demanded"):
+            return "bypass", f"{entry.interlock} would have tripped: {entry.cause}", ""
         case InterlockChanged(event="bypassed"):
             return "bypass", f"{entry.interlock} bypassed: {entry.why}", entry.who
         case ForceChanged(event="set"):

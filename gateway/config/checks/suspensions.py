@@ -11,16 +11,15 @@ from gateway.config.scope import Scope
 
 
 def announced(draft: Draft) -> Iterator[Fault]:
-    """A unit with rows that may be bypassed has an alarm on ``bypasses.<unit>``; one whose devices have tags on ``forces.<unit>``."""
+    """What is suspended is told: an alarm on ``bypasses.<unit>``, ``demands.<unit>`` and ``forces.<unit>`` where there can be such."""
     told = _told(draft)
     bypassable = {row.unit for row in draft.interlocks.values() if row.bypass}
     for name, unit in draft.units.items():
         forcible = any(tag in draft.tags and draft.tags[tag].device is not None for tag in unit.roles.values())
-        for kind, possible in (("bypasses", name in bypassable), ("forces", forcible)):
+        for kind, possible in (("bypasses", name in bypassable), ("demands", name in bypassable), ("forces", forcible)):
             if possible and f"{kind}.{name}" not in told:
-                what = "an interlock of it may be bypassed" if kind == "bypasses" else "tags of it may be forced"
                 wanted = f"an alarm on a tag with 'internal: {kind}.{name}'"
-                yield draft.fault(("units", name), f"{what}, and no alarm tells when one is", (wanted,))
+                yield draft.fault(("units", name), _UNTOLD[kind], (wanted,))
 
 
 def _told(draft: Draft) -> set[str]:
@@ -34,4 +33,9 @@ def _told(draft: Draft) -> set[str]:
     return found
 
 
+_UNTOLD = {
+    "bypasses": "an interlock of it may be bypassed, and no alarm tells when one is",
+    "demands": "an interlock of it may be bypassed, and no alarm tells when its cause stands all the same",
+    "forces": "tags of it may be forced, and no alarm tells when one is",
+}
 CHECKS = (announced,)

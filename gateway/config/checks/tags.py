@@ -10,7 +10,7 @@ from devices.units import UNITS, factor
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Tag
-from gateway.config.phases import BATCH_FIGURES, CHECK_FIGURES, LOOP_FIGURES
+from gateway.config.phases import BATCH_FIGURES, CHECK_FIGURES, COUNTED, LOOP_FIGURES
 from gateway.config.states import figures_of, split
 
 READABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9]+)*\Z")
@@ -60,12 +60,12 @@ def bindings(draft: Draft) -> Iterator[Fault]:
 
 
 def _internal(draft: Draft, name: str, tag: Tag) -> Iterator[Fault]:
-    """``loop.<name>.sp``, ``batch.<unit>.<figure>``, ``bypasses.<unit>``, ``forces.<unit>`` or ``record.waiting``, and nothing else."""
+    """``loop.<name>.sp``, ``batch.<unit>.<figure>``, ``bypasses.<unit>`` and its like, or ``record.waiting``, and nothing else."""
     path = ("tags", name, "internal")
     if tag.device is not None or tag.point is not None or tag.output is not None:
         yield draft.fault(("tags", name), "an internal tag has no device, no point and no output")
     kind, _, rest = (tag.internal or "").partition(".")
-    if kind in ("bypasses", "forces"):
+    if kind in COUNTED:
         if not draft.exists("units", rest):
             yield draft.unknown(path, rest, draft.declared["units"], "unit")
         return
@@ -74,7 +74,8 @@ def _internal(draft: Draft, name: str, tag: Tag) -> Iterator[Fault]:
     owner, figure = split(rest)
     known = {"loop": ("loops", LOOP_FIGURES), "batch": ("units", tuple(BATCH_FIGURES)), "checks": ("units", CHECK_FIGURES)}
     if kind not in known:
-        allowed = ("loop.<loop>.sp", "batch.<unit>.<figure>", "bypasses.<unit>", "forces.<unit>", "checks.<unit>.overdue", "record.waiting")
+        counted = [f"{each}.<unit>" for each in COUNTED]
+        allowed = ("loop.<loop>.sp", "batch.<unit>.<figure>", *counted, "checks.<unit>.overdue", "record.waiting")
         yield draft.fault(path, repr(tag.internal), allowed)
         return
     section, figures = known[kind]

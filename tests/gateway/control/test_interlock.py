@@ -284,9 +284,86 @@ def test_a_forgotten_bypass_ends_by_itself_and_the_cause_trips_again():
     assert rig.bypass(1) == ""
     assert rig.scan(True, times=119).forced == {}
     assert rig.interlocks.standing("R-101") == []
-    rig.scan(True, times=2)
+    rig.scan(True)
     assert rig.forced == {ACID: 0.0}
-    assert [(e.event, e.cause) for e in rig.log] == [("bypassed", ""), ("bypass_ended", "expired"), ("tripped", "true")]
+    assert [(e.event, e.cause) for e in rig.log] == [
+        ("bypassed", ""), ("demanded", "true"), ("bypass_ended", "expired"), ("tripped", "true")]
+
+
+def tripped_and_bypassed(minutes: float, delay_s: float = 0, latch: bool = True) -> Rig:
+    rig = Rig(row(delay_s=delay_s, latch=latch)).scan(True, times=11)
+    assert rig.forced == {ACID: 0.0}
+    assert rig.bypass(minutes) == ""
+    rig.scan(True)
+    rig.log.clear()
+    return rig
+
+
+@pytest.mark.fault("P11")
+@pytest.mark.parametrize(("truth", "cause"), [(True, "true"), (None, "unknown"), (False, "latched")])
+@pytest.mark.parametrize("ended_by", ["time", "a person"])
+def test_a_bypass_that_ends_over_a_row_that_nobody_has_reset_is_a_trip_like_any_other(truth: Truth, cause: str, ended_by: str):
+    rig = tripped_and_bypassed(1, delay_s=5)
+    rig.scan(truth, times=100)
+    assert (rig.forced, rig.interlocks.holds) == ({}, [])
+    if ended_by == "a person":
+        assert rig.ask(rig.interlocks.unbypass("level", "operator", "done")) == ""
+        rig.scan(truth)
+    else:
+        rig.scan(truth, times=19)
+    assert rig.forced == {ACID: 0.0}
+    assert rig.interlocks.holds == [("R-101", "level")]
+    assert [(e.event, e.cause, e.first_out) for e in rig.log[-2:]] == [
+        ("bypass_ended", "expired" if ended_by == "time" else "", False), ("tripped", cause, True)]
+    assert rig.scan(truth, times=100).interlocks.holds == []
+
+
+def test_a_bypass_that_ends_over_a_row_that_was_reset_or_has_let_go_is_no_trip():
+    rig = tripped_and_bypassed(1)
+    rig.scan(False)
+    assert rig.reset() == ""
+    rig.scan(False, times=120)
+    assert (rig.forced, rig.events()) == ({}, ["reset", "bypass_ended"])
+    rig = tripped_and_bypassed(1, latch=False)
+    rig.scan(False, times=120)
+    assert (rig.forced, rig.events()) == ({}, ["cleared", "bypass_ended"])
+
+
+def test_the_first_out_stays_so_through_a_bypass_and_who_came_later_does_not_become_it():
+    rig = Rig(row("a"), row("b")).scan(True, False).scan(True, True)
+    for name in "ba":
+        assert rig.bypass(1 / 60, name=name) == ""
+    rig.scan(True, True, times=3)
+    assert [(e.interlock, e.first_out) for e in rig.log[-4:] if e.event == "tripped"] == [("a", True), ("b", False)]
+
+
+def test_a_row_that_was_under_a_bypass_when_the_plant_stopped_trips_once_the_plant_is_up():
+    rig = Rig(row(), armed=False)
+    for event, until in (("tripped", 0), ("bypassed", rig.now.utc + SECOND)):
+        entry = InterlockChanged(interlock="level", event=event, first_out=True, who="operator", until_utc=until)
+        rig.interlocks.apply(entry, rig.now.utc)
+    rig.scan(False, times=4)
+    assert (rig.forced, rig.events()) == ({ACID: 0.0}, ["bypass_ended"])
+    rig.interlocks.arm()
+    assert rig.scan(False).events() == ["bypass_ended", "tripped"]
+
+
+@pytest.mark.fault("P11")
+def test_a_cause_that_stands_under_a_bypass_is_told_once_and_counted_until_it_goes():
+    rig = Rig(row(delay_s=2), row("speed", permissive=True)).scan(False, False)
+    for name in ("level", "speed"):
+        assert rig.bypass(10, name=name) == ""
+    rig.scan(True, True, times=4)
+    assert (rig.events()[2:], rig.interlocks.demanded("R-101")) == ([], 0)
+    rig.scan(True, True)
+    assert [(e.event, e.cause, e.interlock, e.priority) for e in rig.log[2:]] == [("demanded", "true", "level", rig.log[2].priority)]
+    assert (rig.interlocks.demanded("R-101"), rig.interlocks.demanded("R-102"), rig.forced) == (1, 0, {})
+    rig.scan(True, True, times=50)
+    assert len(rig.log) == 3
+    assert rig.scan(False, True).interlocks.demanded("R-101") == 0
+    assert [e.cause for e in rig.scan(None, True).log[3:]] == ["unknown"]
+    assert rig.ask(rig.interlocks.unbypass("level", "operator", "done")) == ""
+    assert rig.scan(None, True).interlocks.demanded("R-101") == 0
 
 
 @pytest.mark.fault("T01")
@@ -296,7 +373,7 @@ def test_a_jump_of_the_wall_clock_changes_no_bypass(jump_s: float):
     assert rig.bypass(1) == ""
     rig.scan(True).scan(True, wall_s=jump_s)
     assert rig.scan(True, times=117).forced == {}
-    assert rig.scan(True, times=2).forced == {ACID: 0.0}
+    assert rig.scan(True).forced == {ACID: 0.0}
 
 
 def test_after_a_restart_a_bypass_lasts_as_long_as_was_left_of_it():
@@ -305,8 +382,8 @@ def test_after_a_restart_a_bypass_lasts_as_long_as_was_left_of_it():
         InterlockChanged(interlock="level", event="bypassed", who="operator", until_utc=rig.now.utc + 10 * SECOND), rig.now.utc
     )
     rig.interlocks.arm()
-    assert rig.scan(True, times=20).forced == {}
-    assert rig.scan(True, times=2).forced == {ACID: 0.0}
+    assert rig.scan(True, times=19).forced == {}
+    assert rig.scan(True).forced == {ACID: 0.0}
 
 
 @pytest.mark.fault("P11")
@@ -377,13 +454,12 @@ class Oracle:
     def scan(self, truth: Truth) -> bool:
         """Whether it forces now. ``stood``: seconds that the cause has stood; ``bypassed``: seconds that are left."""
         self.truth = truth
-        over = self.bypassed == 0.5  # the scan that ends a bypass does nothing else
         self.bypassed = max(self.bypassed - 0.5, 0.0)
         self.stood = 0.0 if truth is False else self.stood + 0.5
-        if truth is False and not over:
+        if truth is False:
             self.acting = self.acting and self.latched
         due = truth is None or (truth and self.stood - 0.5 >= self.row.delay_ns / SECOND)
-        if due and not over and not self.bypassed:
+        if due and not self.bypassed:
             self.acting = True
             self.latched = self.latched or self.row.latch
         return self.acting and not self.bypassed

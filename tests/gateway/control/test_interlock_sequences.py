@@ -61,33 +61,43 @@ class Book:
         self.stood = -STEP_S                    # how long the cause has not been false
         self.forcing = self.tripped = self.first = False
         self.bypass = 0.0
+        self.told = self.taken_off = False      # that it would have tripped; the bypass has just gone
 
-    def scan(self, truth: Truth, book: list[Book]) -> tuple[str, bool] | None:
-        """The event of this scan, with whether it was the first out of its group."""
+    def scan(self, truth: Truth, book: list[Book]) -> list[tuple[str, bool]]:
+        """The events of this scan, each with whether it was the first out of its group."""
         self.truth = truth
         self.stood = -STEP_S if truth is False else self.stood + STEP_S
+        events: list[tuple[str, bool]] = []
         if self.bypass:
             self.bypass = round(self.bypass - STEP_S, 6)
             if self.bypass <= 0:
-                self.bypass = 0.0
-                return "bypass_ended", False    # and nothing else in this scan
+                self.bypass, self.taken_off, self.told = 0.0, True, False
+                events.append(("bypass_ended", False))
+        if self.taken_off and self.tripped:
+            events.append(self._trips(book))
+        self.taken_off = False
         if truth is False:
-            return self._calm()
+            return events + self._calm()
         due = truth is None or self.stood >= self.row.delay_ns / SECOND
+        if due and self.bypass and not self.told and not self.row.permissive:
+            self.told = True
+            events.append(("demanded", False))
         if self.forcing or self.bypass or not due:
-            return None
+            return events
         self.forcing = True
-        if self.row.permissive:
-            return None
-        self.first = not any(other.tripped for other in book if other.row.group == self.row.group)
+        return events if self.row.permissive else [*events, self._trips(book)]
+
+    def _trips(self, book: list[Book]) -> tuple[str, bool]:
+        self.first = self.first or not any(other.tripped for other in book if other.row.group == self.row.group and other is not self)
         self.tripped = True
         return "tripped", self.first
 
-    def _calm(self) -> tuple[str, bool] | None:
+    def _calm(self) -> list[tuple[str, bool]]:
+        self.told = False
         if not self.forcing or (self.row.latch and self.tripped):
-            return None
-        self.forcing, was, self.tripped = False, self.tripped, False
-        return ("cleared", False) if was else None
+            return []
+        self.forcing, was, self.tripped, self.first = False, self.tripped, False, False
+        return [("cleared", False)] if was else []
 
     def reset(self) -> bool:
         """Whether a person may reset it now; done when so."""
@@ -127,10 +137,11 @@ class Life:
             elif roll < 0.12 and not book.bypass:
                 seconds = self.rng.choice((1.0, 4.0, 20.0))
                 self._durable(self.interlocks.bypass(name, "Ann", "test", round(seconds * SECOND), self.now), True)
-                book.bypass = seconds
+                book.bypass, book.taken_off = seconds, False
             elif roll < 0.15:
                 self._durable(self.interlocks.unbypass(name, "Ann", ""), bool(book.bypass))
-                book.bypass = 0.0
+                book.bypass, book.taken_off = 0.0, book.taken_off or bool(book.bypass)
+                book.told = False
 
     def _durable(self, asked: InterlockChanged | str, allowed: bool) -> None:
         assert isinstance(asked, InterlockChanged) is allowed, asked
@@ -145,8 +156,7 @@ class Life:
         values = [float(bool(truth)) for truth in self.inputs.values()]
         qualities = [BAD_NO_COMMUNICATION if truth is None else GOOD for truth in self.inputs.values()]
         entries = self.interlocks.update(self.evaluate(values, qualities), self.now)
-        expected = [(book.row.name, *event) for book in self.book
-                    if (event := book.scan(cause_is(book.cause, self.inputs), self.book)) is not None]  # fmt: skip
+        expected = [(book.row.name, *event) for book in self.book for event in book.scan(cause_is(book.cause, self.inputs), self.book)]
         told = [(e.interlock, e.event, e.first_out) for e in entries if isinstance(e, InterlockChanged) and e.event != "bypass_ending"]
         assert told == expected
         assert self.interlocks.forced == self.forced()
