@@ -28,7 +28,7 @@ from gateway.control.chain import ServiceStarted, ServiceStopped, Stored
 from gateway.control.command import Answer
 from gateway.control.conversation import Conversation
 from gateway.control.image import SECOND, Now
-from gateway.control.scan import replay
+from gateway.control.scan import remaining, replay
 from gateway.history.recorder import HistoryThread, Recorder
 from gateway.history.rows import History
 from gateway.links.bus_link import BusLink
@@ -279,6 +279,7 @@ def within(seconds: float, work: Callable[[], None]) -> bool:
 def recover(plant: Plant, stored: list[Stored], now: Now) -> list[str]:
     """Fold the journal into a fresh plant. Batches that were running come back HELD; a person resumes them."""
     replay(plant.scan, stored)
+    remaining(plant.scan, Now(now.mono, max((now.utc, *(item.utc for item in stored)))))
     recovered: list[str] = []
     for engine in plant.scan.parts.units.values():
         batch = engine.batch

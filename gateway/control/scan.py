@@ -338,3 +338,19 @@ def replay(scan: Scan, stored: Sequence[Any]) -> None:
     scan.parts.outputs.forget()
     scan.driving.tunings.ended = []                     # what ended then, the record tells
     scan.parts.forces.forget()
+
+
+def remaining(scan: Scan, now: Now) -> None:
+    """What was suspended before a restart lasts for what is left of it: bypasses, forces, shelved alarms.
+
+    ``now``: its UTC is not before the last entry of the record; a clock that was set back gives nobody hours anew.
+    """
+    parts = scan.parts
+    for item in parts.interlocks.items:
+        if item.bypass_until:
+            item.bypass_over(now, parts.interlocks.bypass_max_ns)
+    for force in parts.forces.standing.values():
+        force.left(now, parts.forces.longest_ns)
+    for alarm in parts.alarms.items:
+        if alarm.state == "SHLVD":
+            alarm.shelf_over(now)

@@ -158,13 +158,17 @@ class Scene:
             assert self.command("interlock.reset", name) == ""
         self.run(1)
 
-    def power_cut(self, seconds: float = 5.0) -> Scene:
-        """The plant process dies; devices and nature go on alone for a while; a new process starts on the same journal."""
+    def power_cut(self, seconds: float = 5.0, clock_s: float = 0.0) -> Scene:
+        """The plant process dies; devices and nature go on alone for a while; a new process starts on the same journal.
+
+        ``clock_s``: how far the wall clock of the new one is off.
+        """
         old = self.rehearsal
         now = old.now
         for _ in range(round(seconds * SECOND / old.period_ns)):
             now = Now(now.mono + old.period_ns, now.utc + old.period_ns)
             old.line.step(old.period_ns / SECOND, now.mono)
+        now = Now(now.mono, now.utc + round(clock_s * SECOND))
         scene = Scene(self.config, self.journal, start=now, line=old.line)
         scene.operator = None
         recover(scene.rehearsal.plant, list(self.journal.read()), now)

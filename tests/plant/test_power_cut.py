@@ -82,3 +82,20 @@ def test_nothing_acknowledged_is_lost_and_every_command_is_there_once(dosing: Sc
     assert scene.command("loop.set", "SIC-301", key="k9", mode="AUTO", sp=71.0) == ""
     scene.run(3)
     assert [e.mode for e in scene.entries(LoopMode) if e.loop == "SIC-301"] == ["MANUAL"]
+
+
+@pytest.mark.fault("T01")
+@pytest.mark.parametrize("clock_s", [0.0, -400 * 86_400.0])
+def test_what_was_suspended_ends_however_far_the_clock_went_back_meanwhile(dosing: Scene, clock_s: float):
+    before = dosing
+    assert before.command("interlock.bypass", "R-101.level_high", minutes=3) == ""
+    assert before.command("force.set", "TT-1013", value=30.0, minutes=3) == ""
+    assert before.command("alarm.shelve", "R-101.level_against_weight", minutes=3) == ""
+    before.run(60)
+    scene = before.power_cut(5.0, clock_s)
+    row, forces = scene.scan.parts.interlocks.by_name["R-101.level_high"], scene.scan.parts.forces
+    alarm = scene.scan.parts.alarms.by_name["R-101.level_against_weight"]
+    scene.run(100)
+    assert (bool(row.bypass_until), len(forces.standing), alarm.state) == (True, 1, "SHLVD")
+    scene.run(80 if clock_s else 20)            # without a clock nobody knows of the time since the last entry
+    assert (row.bypass_until, len(forces.standing), alarm.state) == (0, 0, "NORM")
