@@ -121,6 +121,7 @@ class Output(Model):
     readback: Name | None = None                # tag that proves the output (a switch, a measured speed), default itself
     tolerance: float | None = Field(None, ge=0)  # in tag units; default: resolution of the point
     settle_s: Seconds = 5.0                     # time the plant has to follow before a difference is drift
+    command_age_s: float = Field(5.0, gt=0, le=60)      # a write that has not gone out by then is dropped: a late command is a wrong one
     rate_per_s: float | None = Field(None, gt=0)
     deadband: float = Field(0.0, ge=0)
     enforce: Literal["reassert_once", "alarm_only"] = "reassert_once"

@@ -80,6 +80,7 @@ def _output(scan: Scan, name: str, tag: int, now: Now) -> dict[str, Any]:
         "quantum": item.row.quantum,
         "tolerance": item.row.tolerance,
         "settle_s": item.row.settle_ns / SECOND,
+        "command_age_s": item.row.command_age_ns / SECOND,
     }
 
 

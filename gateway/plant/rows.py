@@ -70,6 +70,7 @@ class Rows:
                     quantum=0.0 if quantum >= 0.5 else quantum,
                     tolerance=tolerance,
                     settle_ns=ns(out.settle_s),
+                    command_age_ns=ns(out.command_age_s),
                     reassert=out.enforce == "reassert_once",
                     local=self.index[out.local] if out.local else None,
                     told=out.readback is not None and _answers_with_feedback(talk, tag),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.config.models import Config
 from gateway.control.chain import WriteFailed
+from gateway.control.image import SECOND
 from tests.plant.conftest import Scene
 
 
@@ -37,3 +39,13 @@ def test_after_a_trip_and_its_reset_nothing_runs_that_ran_before(dosing: Scene):
     scene.run(30)
     assert scene.asked_of("XS-142") == 0.0
     assert scene.value("XI-142") == 0.0
+
+
+def test_how_old_a_command_may_grow_on_its_way_is_said_output_by_output(config: Config):
+    tag = config.tags["XV-1011"]
+    assert tag.output is not None
+    quick = tag.model_copy(update={"output": tag.output.model_copy(update={"command_age_s": 1.5})})
+    scene = Scene(config.model_copy(update={"tags": {**config.tags, "XV-1011": quick}}))
+    ages = {item.row.name: item.row.command_age_ns / SECOND for item in scene.scan.parts.outputs.items}
+    assert ages.pop("XV-1011") == 1.5
+    assert set(ages.values()) == {5.0}
