@@ -52,8 +52,9 @@ class Parts(msgspec.Struct, kw_only=True):
     """Everything a scan works on; ``plant.py`` wires it.
 
     ``conditions``: evaluates interlock causes over the image; ``alarm_conditions``: what ``Alarms.update`` takes, when alarms are due.
-    ``figures``: internal tags -> what they show. ``units``: unit -> engine. ``trip_tags``: what a full image needs.
-    ``outgoing``: what waits for the disk; ``late_hold_s``: how long it may do so before every batch is held.
+    ``figures``: internal tags, what they show, and between what it is Good. ``units``: unit -> engine.
+    ``trip_tags``: what a full image needs. ``outgoing``: what waits for the disk; ``late_hold_s``: how long it may do so
+    before every batch is held.
     """
 
     image: Image
@@ -68,7 +69,7 @@ class Parts(msgspec.Struct, kw_only=True):
     units: dict[str, Any]
     talks: list[Any]
     trip_tags: list[int]
-    figures: list[tuple[int, Callable[[], float | None]]]
+    figures: list[tuple[int, Callable[[], float | None], float, float]]
     comms: Comms
     create: Callable[[Command, Now], BatchCreated | str]
     start_sample: Callable[[SampleRequested, Now], None]

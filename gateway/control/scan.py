@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from devices.quality import BAD_OUT_OF_RANGE
 from gateway.control.chain import (
     AlarmChanged,
     AlarmFlood,
@@ -36,7 +37,7 @@ from gateway.control.chain import (
 from gateway.control.command import Answer, Command
 from gateway.control.decide import Commands
 from gateway.control.driving import Driving
-from gateway.control.image import Now
+from gateway.control.image import GOOD, Now
 from gateway.control.interlock import Row
 from gateway.control.parts import Parts
 from gateway.control.release import latched, seated
@@ -223,13 +224,13 @@ class Scan:
     # --- what arrived -------------------------------------------------------------------------------------------
     def _figures(self, now: Now) -> None:
         image = self.parts.image
-        for i, show in self.parts.figures:
+        for i, show, low, high in self.parts.figures:
             value = show()
             if value is None or not math.isfinite(value):
                 image.quality[i] = 0x80000000
                 image.seen[i] = now.mono
             else:
-                image.put(i, value, 0, asked=now.mono, seen=now.mono, source=now.utc)
+                image.put(i, value, GOOD if low <= value <= high else BAD_OUT_OF_RANGE, asked=now.mono, seen=now.mono, source=now.utc)
 
     def _news(self, entries: list[Entry]) -> None:
         parts = self.parts
