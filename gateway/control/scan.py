@@ -58,7 +58,7 @@ class Scan:
     """The plant process's decision maker. ``run`` is one pass; ``submitted`` tells under which ticket its entries went."""
 
     __slots__ = (
-        "_alarm_tick", "_holding", "_last", "_last_now", "_totals", "armed", "commands", "count", "driving", "inbox", "parts",
+        "_holding", "_last", "_last_now", "_totals", "armed", "commands", "count", "driving", "inbox", "parts",
         "started",
     )  # fmt: skip
 
@@ -72,7 +72,6 @@ class Scan:
         self._last_now = Now(0, 0)
         self.driving = Driving(parts)
         self.commands = Commands(parts, self.driving.tunings)
-        self._alarm_tick = -1
         self._holding = False                   # an output is held by a person
         self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
 
@@ -107,8 +106,7 @@ class Scan:
                 entries += parts.forces.give_way(unit.stilled(), f"batch {unit.batch.id if unit.batch else ''} stops dosing")
         if self.armed:
             entries += self.driving.step(now, self.count)
-        if self.armed and now.mono // parts.alarm_period_ns != self._alarm_tick:
-            self._alarm_tick = now.mono // parts.alarm_period_ns         # not before the first full image: nobody learns from that
+        if self.armed:                          # not before the first full image: nobody learns from that
             entries += self._alarms(now)
         parts.outputs.arbitrate(image, now, *self._forced(), armed)
         if parts.outputs.failures:
@@ -274,7 +272,7 @@ class Scan:
         entries += self.driving.start()
 
     def _alarms(self, now: Now) -> list[Entry]:
-        """Conditions, suppressions and what keeps alarms standing, in this order; looked at only when alarms are due."""
+        """Conditions, suppressions and what keeps alarms standing, in this order; in every scan, for the first-outs."""
         parts, image = self.parts, self.parts.image
         found = parts.alarm_conditions(image.value, image.quality)
         m = len(parts.alarms.items)
