@@ -25,7 +25,7 @@ HEAD = """# What a scan costs, and how late it begins
 
 Written by `python -m bench.scan --ticks 10000 --period 10 --docs` (without `--period` also for a tick of 100 ms, half an hour more). Cost
 is CPU time of the thread: readings of every tag are new, every loop (PID with derivative and filter) runs in every scan, half of the
-conditions are interlocks (each scan) and half alarms (once a second). Goals: 2,000 tags with 200 loops and 500 conditions in at most 2
+conditions are interlocks and half alarms, all in every scan. Goals: 2,000 tags with 200 loops and 500 conditions in at most 2
 ms; the 99th of a hundred ticks at most 0.8 ms late, without privileges.
 
 Lateness is wall time: how long after the grid of the kernel's timer the scan began, in the event loop of `lagan run` that holds a plant of

@@ -14,7 +14,7 @@ from gateway.batch.balance import balance, closing_heel
 from gateway.batch.gather import gather, unassayed_heel
 from gateway.batch.phases import PHASES
 from gateway.batch.procedure import BadInput, Context, Hold, Phase
-from gateway.batch.state import Batch, StepRun
+from gateway.batch.state import ACID_DOSED, ACID_TOTAL, Batch, StepRun
 from gateway.batch.unit import Unit, UnitWiring
 from gateway.control.chain import Balance, BatchCreated, BatchState, Entry, LoopMode, Note, OutputChanged, StepState
 from gateway.control.demand import Outputs
@@ -125,7 +125,8 @@ class Engine(Unit):
         return {key: value for key, value in run.context.memory.items() if not key.startswith("~")}
 
     def _totals(self) -> dict[str, float]:
-        return {name: round(self.image.value[i], 6) for name, i in self.wiring.totals.items()}
+        totals = {name: round(self.image.value[i], 6) for name, i in self.wiring.totals.items()}
+        return totals if self.acid is None else {**totals, ACID_DOSED: round(self.acid.amount, 6), ACID_TOTAL: round(self.acid.reading, 6)}
 
     # --- one scan -----------------------------------------------------------------------------------------------
     def scan(self, now: Now) -> list[Entry]:
@@ -298,7 +299,7 @@ class Engine(Unit):
     def apply(self, entry: Entry, now: Now) -> None:
         """Fold a durable entry of this unit's batch."""
         if isinstance(entry, BatchCreated):
-            earlier, self.batch, self.waiting = self.batch, Batch(entry, now.utc), ""
+            earlier, self.batch, self.waiting, self.acid = self.batch, Batch(entry, now.utc), "", None
             if earlier is not None:
                 self.batch.follows(earlier)
             self.batch.shared = dict(entry.control_recipe.get("shared", {}))

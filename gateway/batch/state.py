@@ -18,6 +18,7 @@ from gateway.control.chain import (
     Charged,
     Entry,
     IcpResult,
+    MeterFell,
     Prompted,
     SampleRequested,
     StepState,
@@ -27,6 +28,7 @@ from gateway.control.machine import ENDED
 
 Held = dict[str, tuple[float, float]]                       # element -> kg and its standard uncertainty
 METALLIC = ("metal", "partly_oxidised")                     # feeds that make hydrogen: of a partly oxidised one a share is metal still
+ACID_DOSED, ACID_TOTAL = "acid_dosed", "acid_total"         # what a step's totals say of the acid: litres dosed, and where the meter stood
 EMPTIED = ("TO_BUFFER", "CHECK_UNIT")                       # phases whose end proves that nothing is left in the tank
 
 
@@ -64,6 +66,7 @@ class Batch:
         self.results: list[IcpResult] = []
         self.requests: dict[str, SampleRequested] = {}
         self.asked_utc: dict[str, int] = {}     # sample -> when it was drawn, by our own clock
+        self.acid: tuple[float, float] | None = None            # dosed, and where its meter stood then
         self.prompts: dict[str, str | None] = {}
         self.prompt_texts: dict[str, str] = {}
         self.charges: list[Charged] = []
@@ -82,10 +85,14 @@ class Batch:
             run.state = entry.now
             self.saved[entry.step] = (entry.memory, started)
             self.shared = dict(entry.shared)
+            if ACID_DOSED in entry.totals:
+                self.acid = entry.totals[ACID_DOSED], entry.totals[ACID_TOTAL]
             if run.phase == "DOSE_SOLIDS" and entry.was == "IDLE":
                 self.metal = self.metal or self.lot.get("feed_state") in METALLIC
             elif run.phase in EMPTIED and entry.now == "COMPLETE":
                 self.metal = False
+        elif isinstance(entry, MeterFell):
+            self.acid = entry.counted, entry.now
         elif isinstance(entry, Prompted):
             self.prompts[entry.prompt] = entry.answer if entry.event == "answered" else None
             self.prompt_texts[entry.prompt] = entry.text or self.prompt_texts.get(entry.prompt, "")

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from devices.quality import GOOD_LOCAL_OVERRIDE
 from gateway.batch.density import Analysed, last_analysis
+from gateway.batch.dosed import Dosed
 from gateway.batch.procedure import BadInput, Hold, Phase
 from gateway.batch.state import Batch
 from gateway.control import loop as loops
-from gateway.control.chain import Charged, Entry, IcpResult, LoopMode, Prompted, SampleRequested
+from gateway.control.chain import Charged, Entry, IcpResult, LoopMode, MeterFell, Prompted, SampleRequested
 from gateway.control.demand import Outputs
 from gateway.control.image import SECOND, Image, Now
 from gateway.control.loop import Loop
@@ -42,6 +44,7 @@ class Unit:
         self.outbox: list[Entry] = []
         self.wanted: set[str] = set()           # loops that the active phases set in every scan
         self.now = Now(0, 0)
+        self.acid: Dosed | None = None          # of this batch; None: not looked at yet in this life of the process
         self._seen: tuple[int, str, Analysed | None] = (0, "", None)       # results known, of which batch, what they say
 
     def tag(self, role: str) -> int:
@@ -178,15 +181,29 @@ class Unit:
         if name.startswith("icp_"):
             return self._analysed(name) if running else None
         if batch is not None and name == "acid_dosed" and (running or batch.metal):     # over metal acid waits, batch or none
-            total = self.wiring.roles.get("acid_total")
-            if total is None or self.image.quality[total] & 0xC0000000:
-                return None
-            return self.image.value[total] - batch.shared.get("acid_start_l", self.image.value[total])
+            return self._acid_dosed(batch)
         if batch is None or not running:
             return 0.0
         computed = batch.control_recipe["computed"]
         strength = batch.control_recipe["formula"].get("acid_strength", 0.0)
         return computed.get("acid", 0.0) / strength if strength else 0.0
+
+    def _acid_dosed(self, batch: Batch) -> float | None:
+        """By the meter's own total, which may fall (``Dosed``); None without it. A forced total is shown and not counted."""
+        total = self.wiring.roles.get("acid_total")
+        if total is None or self.image.quality[total] & 0xC0000000:
+            return None
+        if "acid_start_l" not in batch.shared:
+            return 0.0
+        reading = self.image.value[total]
+        if self.acid is None:
+            self.acid = Dosed(*(batch.acid or (0.0, batch.shared["acid_start_l"])))
+        if self.image.quality[total] == GOOD_LOCAL_OVERRIDE:
+            return self.acid.amount + reading - self.acid.reading
+        was = self.acid.reading
+        if self.acid.take(reading):
+            self.emit(MeterFell(batch=batch.id, tag=self.image.names[total], was=was, now=reading, counted=round(self.acid.amount, 6)))
+        return self.acid.amount
 
     def _analysed(self, name: str) -> float | None:
         """A figure of the last analysis of this unit's liquor; None before there is one."""

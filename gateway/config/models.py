@@ -131,9 +131,9 @@ class Output(Model):
 class Tag(Model):
     """One value of the plant, bound to one point of one device.
 
-    ``range``: what the plant allows, in ``unit``. ``span``: linear map from point units to tag units
-    ``[[point_low, point_high], [tag_low, tag_high]]`` (a 4..20 mA channel, a drive's per cent).
-    ``max_age_s``: older than this is Bad. ``internal``: a tag without device that shows what the plant process itself
+    ``range``: what the plant allows, in ``unit``; outside it a reading is Uncertain, what the plant process itself knows is Bad.
+    ``span``: linear map from point units to tag units ``[[point_low, point_high], [tag_low, tag_high]]`` (a 4..20 mA channel, a drive's
+    per cent). ``max_age_s``: older than this is Bad. ``internal``: a tag without device that shows what the plant process itself
     knows: ``loop.<loop>.sp`` (or ``ramped``, ``out``), ``batch.<unit>.<figure>``, ``checks.<unit>.overdue`` (or ``due_soon``),
     ``bypasses.<unit>`` (how many rows are bypassed there), ``demands.<unit>`` (of these, whose cause stands), ``forces.<unit>`` (how many
     tags are forced), ``record.waiting`` (for how many s the oldest entry has waited for the disk).

@@ -140,7 +140,7 @@ LOT_FIGURES: dict[str, str] = {
 BATCH_FIGURES: dict[str, str] = {
     "active": "1",                      # a batch owns the unit
     "metal": "1",                       # metallic feed was charged and the tank has not been emptied since
-    "acid_dosed": "L",                  # by the meter's own counter since the batch began; a restart does not lose it
+    "acid_dosed": "L",                  # by the meter since the batch began; neither a restart nor a meter that is cleared loses it
     "acid_target": "L",                 # acid volume of the running recipe; 0 without one
     "icp_tree": "g/L",                  # rare earths in this tank by the last good analysis; unknown before there is one
     "icp_tree_u": "g/L",                # its standard uncertainty

@@ -3,8 +3,9 @@
 An alarm's condition that is unknown neither raises nor clears it, unless ``on_unknown`` says that it raises. A shelved
 alarm comes back by itself when its time is over, by the monotonic clock; an alarm that stood before a restart stands after it.
 
-Alarms that sound in one scan are told in the order in which their conditions began. Of a first-out group the first that sounds
-while no other of it is in the list is marked, until it leaves the list.
+Alarms that sound in one scan are told in the order in which their conditions began; those that also began in one scan are a tie, which
+goes by the order of the rows. Of a first-out group the first that sounds while no other of it is in the list is marked, until it leaves
+the list.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class Alarm:
 
 
 class Alarms:
-    """All alarms, evaluated when they are due; ``flood`` counts what they annunciate."""
+    """All alarms, evaluated in every scan; ``flood`` counts what they annunciate."""
 
     __slots__ = ("_stays", "by_name", "flood", "items")
 

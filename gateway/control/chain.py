@@ -89,7 +89,18 @@ class StepState(_Entry, tag="step_state", frozen=True):
     report: dict[str, Any] = {}
     memory: dict[str, Any] = {}                 # what the phase needs to go on after a restart
     shared: dict[str, Any] = {}                 # what the batch needs, likewise
-    totals: dict[str, float] = {}               # totals that this process computes, as they stood: a restart goes on from them
+    totals: dict[str, float] = {}               # totals that this process computes, by tag, and where the acid stood (``MeterFell``):
+                                                # a restart goes on from them
+
+
+class MeterFell(_Entry, tag="meter_fell", frozen=True):
+    """The total of a meter fell (cleared at its panel, power) while a batch counts by it: the batch counts on."""
+
+    batch: str
+    tag: str
+    was: float
+    now: float
+    counted: float                              # since the batch began, with what the meter shows now
 
 
 class LoopMode(_Entry, tag="loop_mode", frozen=True):
@@ -335,7 +346,7 @@ class Note(_Entry, tag="note", frozen=True):
 Entry = (
     ServiceStarted | ServiceStopped | CommandReceived | BatchCreated | BatchState | StepState | LoopMode | LoopTuning | LoopTuned
     | OutputChanged | WriteFailed | InterlockChanged | ForceChanged | AlarmChanged | AlarmFlood | DeviceChanged | Prompted | Charged
-    | SampleRequested | IcpResult | Balance | Checked | Note
+    | SampleRequested | IcpResult | Balance | Checked | MeterFell | Note
 )
 
 

@@ -15,7 +15,7 @@ from gateway.control.comms import Comms
 from gateway.control.demand import Outputs
 from gateway.control.derived import Derived
 from gateway.control.force import Forces
-from gateway.control.image import SECOND, Image, Now
+from gateway.control.image import Image, Now
 from gateway.control.interlock import Interlocks
 from gateway.control.loop import Loop
 from gateway.control.outgoing import Outgoing
@@ -51,9 +51,10 @@ class Unit(Protocol):
 class Parts(msgspec.Struct, kw_only=True):
     """Everything a scan works on; ``plant.py`` wires it.
 
-    ``conditions``: evaluates interlock causes over the image; ``alarm_conditions``: what ``Alarms.update`` takes, when alarms are due.
-    ``figures``: internal tags -> what they show. ``units``: unit -> engine. ``trip_tags``: what a full image needs.
-    ``outgoing``: what waits for the disk; ``late_hold_s``: how long it may do so before every batch is held.
+    ``conditions``: evaluates interlock causes over the image; ``alarm_conditions``: what ``Alarms.update`` takes.
+    ``figures``: internal tags, what they show, and between what it is Good. ``units``: unit -> engine.
+    ``trip_tags``: what a full image needs. ``outgoing``: what waits for the disk; ``late_hold_s``: how long it may do so
+    before every batch is held.
     """
 
     image: Image
@@ -68,7 +69,7 @@ class Parts(msgspec.Struct, kw_only=True):
     units: dict[str, Any]
     talks: list[Any]
     trip_tags: list[int]
-    figures: list[tuple[int, Callable[[], float | None]]]
+    figures: list[tuple[int, Callable[[], float | None], float, float]]
     comms: Comms
     create: Callable[[Command, Now], BatchCreated | str]
     start_sample: Callable[[SampleRequested, Now], None]
@@ -77,6 +78,5 @@ class Parts(msgspec.Struct, kw_only=True):
     outgoing: Outgoing = msgspec.field(default_factory=Outgoing)
     late_hold_s: float = 5.0
     checks: Checks = msgspec.field(default_factory=Checks)
-    alarm_period_ns: int = SECOND
     read_only: bool = False
     forces: Forces = msgspec.field(default_factory=Forces)

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from devices.quality import BAD_OUT_OF_RANGE
 from gateway.control.chain import (
     AlarmChanged,
     AlarmFlood,
@@ -36,7 +37,7 @@ from gateway.control.chain import (
 from gateway.control.command import Answer, Command
 from gateway.control.decide import Commands
 from gateway.control.driving import Driving
-from gateway.control.image import Now
+from gateway.control.image import GOOD, Now
 from gateway.control.interlock import Row
 from gateway.control.parts import Parts
 from gateway.control.release import about_manual, latched, seated
@@ -57,7 +58,7 @@ class Scan:
     """The plant process's decision maker. ``run`` is one pass; ``submitted`` tells under which ticket its entries went."""
 
     __slots__ = (
-        "_alarm_tick", "_holding", "_last", "_last_now", "_totals", "armed", "commands", "count", "driving", "inbox", "parts",
+        "_holding", "_last", "_last_now", "_totals", "armed", "commands", "count", "driving", "inbox", "parts",
         "started",
     )  # fmt: skip
 
@@ -71,7 +72,6 @@ class Scan:
         self._last_now = Now(0, 0)
         self.driving = Driving(parts)
         self.commands = Commands(parts, self.driving.tunings)
-        self._alarm_tick = -1
         self._holding = False                   # an output is held by a person
         self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
 
@@ -106,8 +106,7 @@ class Scan:
                 entries += parts.forces.give_way(unit.stilled(), f"batch {unit.batch.id if unit.batch else ''} stops dosing")
         if self.armed:
             entries += self.driving.step(now, self.count)
-        if self.armed and now.mono // parts.alarm_period_ns != self._alarm_tick:
-            self._alarm_tick = now.mono // parts.alarm_period_ns         # not before the first full image: nobody learns from that
+        if self.armed:                          # not before the first full image: nobody learns from that
             entries += self._alarms(now)
         parts.outputs.arbitrate(image, now, *self.forced(), armed)
         if parts.outputs.failures:
@@ -223,13 +222,13 @@ class Scan:
     # --- what arrived -------------------------------------------------------------------------------------------
     def _figures(self, now: Now) -> None:
         image = self.parts.image
-        for i, show in self.parts.figures:
+        for i, show, low, high in self.parts.figures:
             value = show()
             if value is None or not math.isfinite(value):
                 image.quality[i] = 0x80000000
                 image.seen[i] = now.mono
             else:
-                image.put(i, value, 0, asked=now.mono, seen=now.mono, source=now.utc)
+                image.put(i, value, GOOD if low <= value <= high else BAD_OUT_OF_RANGE, asked=now.mono, seen=now.mono, source=now.utc)
 
     def _news(self, entries: list[Entry]) -> None:
         parts = self.parts
@@ -273,7 +272,7 @@ class Scan:
         entries += self.driving.start()
 
     def _alarms(self, now: Now) -> list[Entry]:
-        """Conditions, suppressions and what keeps alarms standing, in this order; looked at only when alarms are due."""
+        """Conditions, suppressions and what keeps alarms standing, in this order; in every scan, for the first-outs."""
         parts, image = self.parts, self.parts.image
         found = parts.alarm_conditions(image.value, image.quality)
         m = len(parts.alarms.items)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -168,11 +169,12 @@ class _Builder:
     def _figures(
         self, units: Mapping[str, Engine], loops: Mapping[str, Loop], interlocks: Interlocks, forces: Forces, checks: Checks,
         outgoing: Outgoing,
-    ) -> list[tuple[int, Callable[[], float | None]]]:
-        found: list[tuple[int, Callable[[], float | None]]] = []
+    ) -> list[tuple[int, Callable[[], float | None], float, float]]:
+        found: list[tuple[int, Callable[[], float | None], float, float]] = []
         for name, tag in self.config.tags.items():
             if tag.internal:
-                found.append((self.index[name], _internal(tag.internal, units, loops, interlocks, forces, checks, outgoing, self.config)))
+                show = _internal(tag.internal, units, loops, interlocks, forces, checks, outgoing, self.config)
+                found.append((self.index[name], show, *(tag.range or (-math.inf, math.inf))))
         return found
 
     # --- units --------------------------------------------------------------------------------------------------

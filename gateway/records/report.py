@@ -36,6 +36,7 @@ from gateway.control.chain import (
     LoopMode,
     LoopTuned,
     LoopTuning,
+    MeterFell,
     Note,
     OutputChanged,
     Prompted,
@@ -252,6 +253,8 @@ def _deviation(entry: Entry) -> tuple[str, str, str] | None:
             return "alarm", f"{entry.alarm} {'shelved' if entry.now == 'SHLVD' else 'out of service'}: {entry.why}", entry.who
         case AlarmFlood(event="began"):
             return "alarm flood", f"{entry.count} alarms within 10 min", ""
+        case MeterFell():
+            return "meter", f"{entry.tag} fell from {entry.was:.6g} to {entry.now:.6g}; the batch counts on from {entry.counted:.6g}", ""
         case DeviceChanged(event="lost"):
             return "device", f"{entry.device} lost: {entry.detail}", ""
         case IcpResult() if not is_good(entry.quality):

@@ -66,9 +66,10 @@ class Bench:
         self.parts.outputs.send = lambda tag, value, now, expires: self.sent.append((tag, value))
         inside = ("batch", "loop")              # what a batch or a loop says of itself is set here like a reading
         internal = {self.index[name]: tag.internal for name, tag in config.tags.items() if tag.internal}
-        kept = [(i, show) for i, show in self.parts.figures if str(internal[i]).partition(".")[0] not in inside]
-        self.figures = [i for i, _ in self.parts.figures if i not in dict(kept)]
-        self.parts.figures = [*kept, *((i, lambda i=i: self.shown[i]) for i in self.figures)]
+        own = [each for each in self.parts.figures if str(internal[each[0]]).partition(".")[0] in inside]
+        kept = [each for each in self.parts.figures if each not in own]
+        self.figures = [i for i, *_ in own]
+        self.parts.figures = [*kept, *((i, lambda i=i: self.shown[i], low, high) for i, _, low, high in own)]
         read = set[str]().union(*Reach(config, self.index).read.values())
         self.slow = [d.row.tag for d in self.parts.derived if d.row.kind in ("rate", "mean") and self.image.names[d.row.tag] in read]
         self.healthy = self._healthy()

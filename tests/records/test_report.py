@@ -21,6 +21,7 @@ from gateway.control.chain import (
     InterlockChanged,
     LoopTuned,
     LoopTuning,
+    MeterFell,
     Note,
     Prompted,
     StepState,
@@ -177,6 +178,12 @@ def test_an_alarm_put_aside_and_a_flood_are_deviations_of_the_batch_and_the_page
         ("alarm", "R-101.a shelved: chatters", "Ann"), ("alarm flood", "11 alarms within 10 min", ""),
     ]  # fmt: skip
     assert "11 alarms within 10 min" in page(found)
+
+
+def test_a_meter_that_was_cleared_is_a_deviation_of_its_batch() -> None:
+    fell = MeterFell(batch="B1", tag="FQI-1011", was=856.86, now=0.0, counted=6.86)
+    (found,) = batch_record(told(created(), fell), "B1").deviations
+    assert (found.kind, found.text) == ("meter", "FQI-1011 fell from 856.86 to 0; the batch counts on from 6.86")
 
 
 def test_the_balance_has_every_figure_with_its_uncertainty(record: BatchRecord) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from devices.quality import BAD_NO_COMMUNICATION, GOOD
+from devices.quality import BAD_NO_COMMUNICATION, GOOD, GOOD_LOCAL_OVERRIDE
 from gateway.batch import engine as engines
 from gateway.batch.procedure import Context, Hold
 from gateway.batch.state import Batch
@@ -19,6 +19,7 @@ from gateway.control.chain import (
     Charged,
     IcpResult,
     LoopMode,
+    MeterFell,
     Note,
     OutputChanged,
     Prompted,
@@ -478,6 +479,104 @@ def test_the_agitator_is_proved_at_every_restart_for_its_whole_time(phase: Any):
         unit.until("RUNNING", within=60)
         assert unit.now.mono - began >= 10 * SECOND
     assert unit.outputs.by_tag[RUN].wanted == 1.0
+
+
+# --- a meter that is cleared --------------------------------------------------------------------------------------------
+def metered(phase: Any) -> Unit:
+    """Metal lies in the tank, 6 L of acid have gone in since its meter stood at 850 L; a step that doses nothing runs."""
+    phase(lambda ctx: False)
+    phase(lambda ctx: ctx.elapsed_s >= 1, "DOSE_SOLIDS")
+    unit = Unit().create(solids={"phase": "DOSE_SOLIDS"}, it={})
+    assert unit.engine.batch is not None
+    unit.engine.batch.shared["acid_start_l"] = 850.0
+    unit.image.value[TOTAL] = 850.0
+    unit.scan(6)
+    assert look(unit) == 0.0
+    unit.image.value[TOTAL] = 856.0
+    assert look(unit) == 6.0
+    return unit
+
+
+def look(unit: Unit) -> float | None:
+    """The batch's acid, as the scan asks for it, and a scan."""
+    dosed = unit.engine.figure("acid_dosed")
+    unit.scan()
+    return None if dosed is None else round(dosed, 3)
+
+
+@pytest.mark.fault("D05")
+@pytest.mark.parametrize("state", ["RUNNING", "HELD", "ABORTED"])
+def test_the_acid_of_a_batch_is_counted_on_when_its_meter_is_cleared_whatever_the_batch_does(phase: Any, state: str):
+    unit = metered(phase)
+    if state != "RUNNING":
+        unit.engine.command({"HELD": "HOLD"}.get(state, "ABORT"), "Ann", "")
+        unit.until(state)
+    for reading, dosed in ((0.25, 6.25), (2.0, 8.0), (3.0, 9.0), (0.0, 9.0), (1.0, 10.0)):
+        unit.image.value[TOTAL] = reading
+        assert look(unit) == dosed
+    assert unit.state == state
+    fell = of(MeterFell, [entry for _, entry in unit.log])
+    assert [(e.tag, e.was, e.now, e.counted) for e in fell] == [("FQ", 856.0, 0.25, 6.25), ("FQ", 3.0, 0.0, 9.0)]
+
+
+@pytest.mark.fault("D05")
+@pytest.mark.parametrize("after_s", [0, 5])
+def test_a_restart_of_the_process_does_not_lose_what_a_cleared_meter_had_counted(phase: Any, after_s: int):
+    unit = metered(phase)
+    unit.image.value[TOTAL] = 0.0
+    assert look(unit) == 6.0
+    unit.scan(2 * after_s)
+    after = unit.power_cut()
+    after.image.value[TOTAL] = 1.5
+    assert look(after) == 7.5
+
+
+@pytest.mark.fault("D05")
+def test_a_meter_that_was_cleared_while_nobody_looked_counts_on_from_the_record(phase: Any):
+    unit = metered(phase)
+    unit.engine.command("HOLD", "Ann", "")
+    unit.until("HELD")
+    after = unit.power_cut()
+    after.image.value[TOTAL] = 0.5
+    assert look(after) == 6.5
+    assert [e.counted for e in of(MeterFell, [entry for _, entry in after.log])] == [6.5]
+
+
+def test_the_acid_of_a_journal_that_knows_the_start_alone_is_what_the_meter_counted_since(phase: Any):
+    unit = metered(phase)
+    unit.engine.acid = None
+    assert look(unit) == 6.0
+
+
+def test_a_forced_total_is_shown_and_afterwards_the_meter_counts_on(phase: Any):
+    unit = metered(phase)
+    unit.image.value[TOTAL], unit.image.quality[TOTAL] = 0.0, GOOD_LOCAL_OVERRIDE
+    assert look(unit) == -850.0
+    unit.image.value[TOTAL], unit.image.quality[TOTAL] = 857.0, GOOD
+    assert look(unit) == 7.0
+    assert of(MeterFell, [entry for _, entry in unit.log]) == []
+
+
+def test_without_its_meter_the_acid_of_a_batch_is_not_known_and_afterwards_it_is(phase: Any):
+    unit = metered(phase)
+    unit.image.quality[TOTAL] = BAD_NO_COMMUNICATION
+    assert look(unit) is None
+    unit.image.value[TOTAL], unit.image.quality[TOTAL] = 2.0, GOOD
+    assert look(unit) == 8.0
+
+
+def test_the_next_batch_counts_its_acid_anew(phase: Any):
+    unit = metered(phase)
+    unit.image.value[TOTAL] = 0.0
+    look(unit)
+    unit.engine.command("ABORT", "Ann", "")
+    unit.until("ABORTED")
+    unit.create(it={})
+    assert look(unit) == 0.0
+    assert unit.engine.batch is not None
+    unit.engine.batch.shared["acid_start_l"] = 0.0
+    unit.image.value[TOTAL] = 4.0
+    assert look(unit) == 4.0
 
 
 # --- metal, prompts, samples, the end ----------------------------------------------------------------------------------

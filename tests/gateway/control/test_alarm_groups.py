@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import pytest
 
@@ -139,50 +141,112 @@ def test_what_is_no_list_of_alarms_is_refused_and_recorded(verb: str, alarms: ob
 
 # --- a thousand alarms in ten seconds ----------------------------------------------------------------------------------
 THOUSAND = 1000
+A_SCAN = 50                                     # so many limits are passed in a scan of half a second
 
 
-def thousand() -> Small:
-    """A value that rises by a hundred a second past a thousand limits, whose rows stand in any order, in fifty groups."""
+class Limit(NamedTuple):
+    """One alarm of the thousand: above ``at`` for ``delay`` scans it sounds. ``row``: where it stands in the table."""
+
+    row: int
+    at: int
+    delay: int
+    group: int
+
+    @property
+    def name(self) -> str:
+        return f"above_{self.at:03d}"
+
+    @property
+    def passed(self) -> int:
+        """The scan in which the value stands above it, by how the value rises."""
+        return self.at // A_SCAN
+
+    @property
+    def sounds(self) -> int:
+        """The scan in which it has stood for its delay."""
+        return self.passed + self.delay
+
+
+def limits(longest: int = 0, groups: int = 50) -> list[Limit]:
+    """A thousand limits whose rows stand in any order, with delays of up to so many scans."""
     rng = random.Random(18)
-    limits = list(range(THOUSAND))
-    rng.shuffle(limits)
+    places = list(range(THOUSAND))
+    rng.shuffle(places)
+    return [Limit(row, at, rng.randint(0, longest), at % groups) for row, at in enumerate(places)]
+
+
+def thousand(table: Sequence[Limit] | None = None) -> Small:
+    """A value that rises by a hundred a second past a thousand limits."""
     urgency = ("critical", "high", "medium", "low")
-    rows = [AlarmRow(name=f"above_{limit:03d}", unit=f"R-{limit % 3 + 1}", group=f"g{limit % 50}", priority=urgency[min(limit % 20, 3)])
-            for limit in limits]  # fmt: skip
-    return Small(alarms=[(row, f"(None if Q[{FI}] else V[{FI}] > {limit}.0)") for row, limit in zip(rows, limits, strict=True)])
+    rows = [AlarmRow(name=each.name, unit=f"R-{each.at % 3 + 1}", group=f"g{each.group}", priority=urgency[min(each.at % 20, 3)],
+                     on_delay_ns=each.delay * SECOND // 2) for each in table or limits()]  # fmt: skip
+    return Small(alarms=[(row, f"(None if Q[{FI}] else V[{FI}] > {row.name[-3:].lstrip('0') or '0'}.0)") for row in rows])
 
 
-def rise(plant: Small) -> list[Entry]:
-    found: list[Entry] = plant.started().run(0)
-    for k in range(1, 21):
-        plant.show(FI, 50.0 * k)
+def rise(plant: Small, after: int = 4, waits: int = 0) -> list[Entry]:
+    found: list[Entry] = plant.started().run(waits)
+    for k in range(1, THOUSAND // A_SCAN + 1):
+        plant.show(FI, float(A_SCAN * k))
         found += plant.run()
-    return found + plant.run(4)
+    return found + plant.run(after)
 
 
-def test_a_thousand_alarms_in_ten_seconds_are_all_in_the_journal_in_the_order_in_which_they_were_detected():
+def told(entries: Sequence[Entry]) -> list[str]:
+    return [entry.alarm for entry in entries if isinstance(entry, AlarmChanged)]
+
+
+def marked(entries: Sequence[Entry]) -> set[str]:
+    return {entry.alarm for entry in entries if isinstance(entry, AlarmChanged) and entry.first_out}
+
+
+def in_turn(table: Sequence[Limit]) -> list[Limit]:
+    """In which order they have to be told: by scan, in it by when the condition began; what is left of ties goes by the rows."""
+    return sorted(table, key=lambda each: (each.sounds, each.passed, each.row))
+
+
+def test_a_thousand_alarms_in_ten_seconds_are_all_in_the_journal_each_in_its_own_scan_and_in_the_order_of_the_value():
     plant = thousand()
-    rise(plant)
+    rise(plant, after=4)
+    began = plant.now.mono - (THOUSAND // A_SCAN + 4 - 1) * SECOND // 2     # what comes between two scans, the second of them reads
     stored = [(item.mono, item.entry.alarm) for item in plant.journal.read() if isinstance(item.entry, AlarmChanged)]
-    assert len(stored) == len({name for _, name in stored}) == THOUSAND
+    assert stored == [(began + (each.passed + 1) * SECOND // 2, each.name) for each in in_turn(limits())]
     assert stored[-1][0] - stored[0][0] <= 10 * SECOND
-    assert [at for at, _ in stored] == sorted(at for at, _ in stored)
-    scans: dict[int, list[int]] = {}
-    for at, name in stored:
-        scans.setdefault(at, []).append(int(name[-3:]))
-    passed = [limit for limits in scans.values() for limit in sorted(limits)]
-    assert passed == list(range(THOUSAND))  # every scan tells what came since the one before it, and nothing later
 
 
-def test_in_a_thousand_alarms_the_first_of_every_group_is_the_one_that_came_first():
-    plant = thousand()
-    entries = [entry for entry in rise(plant) if isinstance(entry, AlarmChanged)]
-    firsts = {entry.alarm for entry in entries if entry.first_out}
-    came: dict[int, str] = {}
-    for entry in entries:
-        came.setdefault(int(entry.alarm[-3:]) % 50, entry.alarm)
-    assert firsts == set(came.values())
-    assert len(firsts) == 50
+@pytest.mark.parametrize("waits", [0, 1], ids=["on the second", "between two seconds"])
+def test_in_a_thousand_alarms_the_first_of_every_group_is_the_one_whose_limit_was_passed_first(waits: int):
+    entries = rise(thousand(), waits=waits)
+    assert marked(entries) == {f"above_{at:03d}" for at in range(50)}       # one of each group, all in the first scan
+
+
+@pytest.mark.parametrize(("longest", "groups"), [(7, 50), (7, 7), (0, 7), (3, 400)])
+def test_whatever_the_delays_the_first_of_a_group_is_the_one_that_has_stood_for_its_delay_in_the_earliest_scan(longest: int, groups: int):
+    table = limits(longest, groups)
+    entries = rise(thousand(table), after=longest + 2)
+    assert told(entries) == [each.name for each in in_turn(table)]
+    firsts: dict[int, str] = {}
+    for each in in_turn(table):
+        firsts.setdefault(each.group, each.name)
+    assert marked(entries) == set(firsts.values())
+    earliest = {group: min(each.sounds for each in table if each.group == group) for group in firsts}
+    assert all(each.sounds == earliest[each.group] for each in table if each.name in marked(entries))
+
+
+def test_what_begins_and_sounds_in_one_scan_is_a_tie_and_goes_by_the_rows():
+    table = [Limit(0, 40, 0, 1), Limit(1, 10, 0, 1), Limit(2, 60, 0, 1)]
+    entries = rise(thousand(table))
+    assert told(entries) == ["above_040", "above_010", "above_060"]
+    assert marked(entries) == {"above_040"}
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+def test_a_cause_of_one_scan_is_told_in_whichever_half_of_the_second_it_is(waits: int):
+    plant = thousand([Limit(0, 10, 0, 1)])
+    plant.started().run(waits)
+    plant.show(FI, 20.0)
+    entries = plant.run()
+    plant.show(FI, 0.0)
+    assert [e.now for e in [*entries, *plant.run(4)] if isinstance(e, AlarmChanged)] == ["UNACK", "RTNUN"]
 
 
 def test_the_flood_of_a_thousand_begins_with_the_scan_of_the_eleventh_and_ends_when_it_is_quiet():
@@ -191,7 +255,7 @@ def test_the_flood_of_a_thousand_begins_with_the_scan_of_the_eleventh_and_ends_w
     begun = next(k for k, entry in enumerate(entries) if isinstance(entry, AlarmFlood))
     before = [entry for entry in entries[:begun] if isinstance(entry, AlarmChanged)]
     assert entries[begun] == AlarmFlood(event="began", count=len(before), total=len(before), peak=len(before))
-    assert 10 < len(before) <= 100  # those of the first second
+    assert len(before) == A_SCAN    # those of the first scan
     later = plant.run(2 * 600)
     (ended,) = [entry for entry in later if isinstance(entry, AlarmFlood)]
     assert (ended.event, ended.total, ended.peak) == ("ended", THOUSAND, THOUSAND)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from devices.quality import BAD_NO_COMMUNICATION
+from devices.quality import BAD_NO_COMMUNICATION, BAD_OUT_OF_RANGE, GOOD
 from gateway.control import decide
 from gateway.control.alarm import AlarmRow
 from gateway.control.chain import (
@@ -528,9 +528,18 @@ def test_an_analysis_with_numbers_that_are_none_is_recorded_without_them():
 
 def test_a_figure_that_is_no_number_is_bad():
     plant = Small()
-    plant.parts.figures.append((FQ, lambda: math.nan))
+    plant.parts.figures.append((FQ, lambda: math.nan, -math.inf, math.inf))
     plant.run()
     assert plant.image.quality[FQ] & 0x80000000
+
+
+@pytest.mark.parametrize(("value", "quality"), [(-1.01, BAD_OUT_OF_RANGE), (-1.0, GOOD), (300.0, GOOD), (300.01, BAD_OUT_OF_RANGE)])
+def test_a_figure_outside_its_range_is_shown_and_bad(value: float, quality: int):
+    plant = Small()
+    plant.parts.derived.clear()
+    plant.parts.figures.append((FQ, lambda: value, -1.0, 300.0))
+    plant.run()
+    assert (plant.image.value[FQ], plant.image.quality[FQ]) == (value, quality)
 
 
 # --- replay ------------------------------------------------------------------------------------------------------------
