@@ -1,4 +1,4 @@
-"""What must trip the first tank, written by hand from what a leach line has to guard against, not from the matrix: by tag and value.
+"""What must trip a tank, written by hand from what a leach line has to guard against, not from the matrix: by tag and value.
 
 A probe that a cause forgets is not found by a test that reads the causes; here every instrument is named, with the reading that is too
 much and with none at all.
@@ -6,52 +6,131 @@ much and with none at all.
 
 from __future__ import annotations
 
-from typing import Any
-
+import msgspec
 import pytest
 
 from gateway.config.models import Config
 from tests.plant.cells import Bench
 
 Readings = dict[str, float | None]
-METAL: Readings = {"XB-1012": 1.0}
-NO_ACID = {"XS-111": 0.0, "XV-1011": 0.0}
-NO_SOLIDS = {"XV-1012": 0.0}
-COOLED = {"TV-1011H": 0.0, "TV-1011C": 100.0}
+NO_ACID = {"XS-11n": 0.0, "XV-10n1": 0.0}
+NO_SOLIDS = {"XV-10n2": 0.0}
+COOLED = {"TV-10n1H": 0.0, "TV-10n1C": 100.0}
+NO_INLET = {**NO_ACID, **NO_SOLIDS, "XV-10n5": 0.0, "XV-10n6": 0.0, "XV-10n7": 0.0, "XV-10n8": 0.0}
+PURGED = {**NO_ACID, **NO_SOLIDS, "XV-10n3": 1.0, "XS-301": 1.0, "SY-301": 100.0}
+NO_ACID_ANYWHERE = {f"{kind}{n}{end}": 0.0 for n in "123" for kind, end in (("XS-11", ""), ("XV-10", "1"))}
+METAL = {"XB-10n2": 1.0}
+BATCH = {"XB-10n1": 1.0}
+COOLING = {"TV-10n1C": 60.0}
+DOSED = {**BATCH, "XB-10n3": 50.0}
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """One instrument that must trip one row: just not yet, too much, and what is then forced. Lost it must do so too, at once."""
+
+    row: str
+    tag: str
+    harmless: float
+    harmful: float
+    forced: dict[str, float]
+    beside: dict[str, float] = {}               # what else has to be so
+    after_s: float = 0.0
+
+
+GUARDS = [
+    Guard("hydrogen_high", "AIT-10n7", 24.5, 25.5, PURGED),
+    *(Guard("room_hydrogen", f"AT-40{k}", 19.5, 20.5, {**PURGED, **NO_ACID_ANYWHERE, "XA-401": 1.0}) for k in (1, 2, 3, 4)),
+    Guard("agitator_not_proven", "XI-10n1", 1.0, 0.0, NO_ACID | NO_SOLIDS, after_s=5.0),
+    Guard("agitator_not_proven", "ST-10n1", 126.0, 124.0, NO_ACID | NO_SOLIDS, after_s=5.0),         # of 250 rpm
+    Guard("agitator_not_proven", "JI-10n1", 0.03, 0.01, NO_ACID | NO_SOLIDS, after_s=5.0),
+    *(Guard("temperature_high", probe, 94.5, 95.5, NO_ACID | NO_SOLIDS | COOLED) for probe in ("TT-10n1A", "TT-10n1B")),
+    *(Guard("temperature_high", probe, 74.5, 75.5, NO_ACID | NO_SOLIDS | COOLED, METAL) for probe in ("TT-10n1A", "TT-10n1B")),
+    *(Guard("peroxide_hot", probe, 59.5, 60.5, {"XV-10n6": 0.0}) for probe in ("TT-10n1A", "TT-10n1B")),
+    Guard("level_high", "LIT-10n1", 89.5, 90.5, NO_INLET),
+    Guard("level_high", "LIT-10n1", 69.5, 70.5, NO_INLET, METAL),
+    Guard("level_high", "LSHH-10n2", 0.0, 1.0, NO_INLET),
+    Guard("cooling_lost", "TT-10n3", 91.5, 92.5, NO_ACID, after_s=15.0),
+    Guard("cooling_lost", "TT-312", 19.5, 20.5, NO_ACID_ANYWHERE, after_s=15.0),
+    Guard("cooling_lost", "FIT-10n4", 0.6, 0.4, NO_ACID, COOLING, after_s=15.0),
+    Guard("cooling_lost", "FIT-311", 0.6, 0.4, NO_ACID, COOLING, after_s=15.0),
+    Guard("ventilation_lost", "XI-301", 1.0, 0.0, NO_ACID_ANYWHERE, BATCH, after_s=3.0),
+    Guard("ventilation_lost", "PDIT-301", 3.5, 2.5, NO_ACID_ANYWHERE, BATCH, after_s=3.0),
+    Guard("ventilation_needed", "XI-301", 1.0, 0.0, NO_ACID_ANYWHERE),
+    Guard("ventilation_needed", "PDIT-301", 3.5, 2.5, NO_ACID_ANYWHERE),
+    Guard("fan_lost_with_metal", "XI-301", 1.0, 0.0, {**NO_ACID, **NO_SOLIDS, **COOLED, "XV-10n3": 1.0}, METAL),
+    Guard("acid_overdose", "FQY-10n1", 52.5, 53.5, NO_ACID, DOSED),                                  # 50 L and 5 %, and half a litre
+    Guard("accumulation_high", "FQY-10n1", 14.0, 100.0, NO_ACID | COOLED, METAL),                    # 150 mol, 15 L above what reacted
+    Guard("nitrogen_lost", "PIT-312", 3.5, 2.5, NO_ACID | NO_SOLIDS, METAL, after_s=2.0),
+    Guard("not_inert", "AIT-10n8", 3.5, 4.5, NO_ACID | NO_SOLIDS, METAL),
+    Guard("acid_pump_blocked", "ZSO-10n1", 1.0, 0.0, NO_ACID, {"XS-11n": 1.0, "XV-10n1": 1.0, "ZSC-10n1": 0.0}, after_s=5.0),
+    Guard("bund_wet", "LSH-901", 0.0, 1.0, {"XS-14n": 0.0, "XV-10n4": 0.0}),
+]  # fmt: skip
+LOST = [
+    Guard("acid_pump_lost", "XS-11n", 0.0, 0.0, NO_ACID), Guard("acid_pump_lost", "FIT-10n1", 0.0, 0.0, NO_ACID),
+    Guard("base_overshoot", "AIT-10n2", 4.1, 4.3, {"XV-10n7": 0.0, "XV-10n8": 0.0}),
+]  # fmt: skip
+
+
+def named(guard: Guard) -> str:
+    return f"{guard.row}-{guard.tag}{'-' + '-'.join(guard.beside) if guard.beside else ''}"
 
 
 @pytest.fixture(scope="module")
-def bench(config: Any) -> Bench:
+def bench(config: Config) -> Bench:
     return Bench(config)
+
+
+def forced(bench: Bench) -> dict[str, float]:
+    return {bench.name(tag): value for tag, value in bench.parts.interlocks.forced.items()}
 
 
 def acting(bench: Bench) -> set[str]:
     return {item.row.name for item in bench.parts.interlocks.items if item.active}
 
 
-HOT = [("TT-1011A", 95.5, {}), ("TT-1011B", 95.5, {}), ("TT-1011A", 75.5, METAL), ("TT-1011B", 75.5, METAL),
-       ("TT-1011A", None, {}), ("TT-1011B", None, {})]  # fmt: skip
-
-
-@pytest.mark.parametrize(("tag", "value", "with_it"), HOT)
-def test_either_probe_alone_trips_on_a_hot_tank_with_metal_earlier(bench: Bench, tag: str, value: float | None, with_it: Readings):
+def seen(bench: Bench, tank: str, guard: Guard, value: float | None, seconds: float) -> bool:
+    """Whether the row acts, with all that it has to force, so long after the instrument begins to show this."""
     bench.calm()
-    bench.show(with_it)
+    beside: Readings = {tag.replace("n", tank): number for tag, number in guard.beside.items()}
+    bench.show({**beside, guard.tag.replace("n", tank): guard.harmless})
     bench.run(4)
-    assert "R-101.temperature_high" not in acting(bench)
-    bench.show({**with_it, tag: value})
-    bench.run(4)
-    assert "R-101.temperature_high" in acting(bench)
-    assert {bench.name(i): forced for i, forced in bench.parts.interlocks.forced.items()}.items() >= (NO_ACID | NO_SOLIDS | COOLED).items()
+    row = f"R-10{tank}.{guard.row}"
+    assert row not in acting(bench)
+    bench.show({**beside, guard.tag.replace("n", tank): value})
+    bench.run(round(2 * seconds) + 3)
+    wanted = {output.replace("n", tank): number for output, number in guard.forced.items()}
+    if row in acting(bench):
+        assert {output: forced(bench).get(output) for output in wanted} == wanted
+    return row in acting(bench)
 
 
-@pytest.mark.parametrize("tag", ["TT-1011A", "TT-1011B"])
-def test_either_probe_alone_shuts_the_peroxide_of_a_tank_above_sixty_degrees(bench: Bench, tag: str):
+@pytest.mark.parametrize("tank", ["1", "2", "3"])
+@pytest.mark.parametrize("guard", GUARDS, ids=named)
+def test_every_instrument_that_guards_a_tank_trips_its_row_at_its_value_and_not_before(bench: Bench, guard: Guard, tank: str):
+    assert not seen(bench, tank, guard, guard.harmless, guard.after_s)
+    assert seen(bench, tank, guard, guard.harmful, guard.after_s)
+
+
+@pytest.mark.fault("P10")
+@pytest.mark.parametrize("tank", ["1", "2", "3"])
+@pytest.mark.parametrize("guard", [*GUARDS, *LOST], ids=named)
+def test_every_instrument_that_guards_a_tank_trips_its_row_when_it_is_lost(bench: Bench, guard: Guard, tank: str):
+    assert seen(bench, tank, guard, None, 0.0)
+
+
+SWITCHES = [f"{kind}-10{n}{valve}" for n in "123" for valve in range(1, 9) for kind in ("ZSO", "ZSC")]
+SWITCHES += [f"{kind}-{valve}1" for valve in ("201", "202", "203", "204", "301") for kind in ("ZSO", "ZSC")]
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("lost", [False, True], ids=["wrong", "lost"])
+def test_every_end_switch_of_every_valve_trips_when_it_is_wrong_or_lost(bench: Bench, switch: str, lost: bool):
     bench.calm()
-    bench.show({tag: 61.0})
-    bench.run(4)
-    assert "R-101.peroxide_hot" in acting(bench)
-    assert bench.parts.interlocks.forced[bench.index["XV-1016"]] == 0.0
+    bench.show({switch: None if lost else 1.0 - (bench.healthy[bench.index[switch]] or 0.0)})
+    bench.run(3 if lost else 23)
+    valve = switch.replace("ZSO", "XV").replace("ZSC", "XV").removesuffix("1") if switch[4] in "23" else f"XV{switch[3:]}"
+    purge = valve.endswith("3") and valve.startswith("XV-10")               # nitrogen is left as it is, acid goes
+    assert forced(bench).get(f"XV-10{valve[5]}1" if purge else valve) == 0.0
 
 
 # --- the whole line ----------------------------------------------------------------------------------------------------
@@ -82,8 +161,7 @@ def test_what_concerns_the_whole_line_stops_this_of_it(bench: Bench, tag: str, v
     bench.calm()
     bench.show({tag: value})
     bench.run(8)
-    forced = bench.parts.interlocks.forced
-    assert {output: forced.get(bench.index[output]) for output in stopped} == dict.fromkeys(stopped, 0.0)
+    assert {output: forced(bench).get(output) for output in stopped} == dict.fromkeys(stopped, 0.0)
 
 
 def test_an_emergency_stop_leaves_nothing_running_that_has_a_safe_stop(config: Config):
