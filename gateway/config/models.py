@@ -264,7 +264,7 @@ class Loop(Model):
     holdback: float | None = Field(None, gt=0)  # the ramp waits while pv lags the ramped sp by more than this
     bad_hold_s: Seconds = 3.0
     good_scans: int = Field(3, ge=1, le=100)    # Good readings in a row that end a time without
-    bad_out: Literal["hold", "safe", "ramp"] = "safe"       # ramp: to the safe output at out_rate_per_s
+    bad_out: Literal["hold", "safe", "ramp"] = "safe"       # safe: each output to its own (hold keeps); ramp: there at out_rate_per_s
     safe_out: float | None = None               # of a loop that goes to another one: what does no harm there (default: out_low)
     linearise: Literal["none", "strong_acid", "curve"] = "none"     # strong_acid: pH as excess of base; the gain is per mol/L
     curve: tuple[tuple[float, float], ...] = ()             # [pv, equivalent], both rising: a titration curve; the gain is per equivalent

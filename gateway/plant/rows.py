@@ -126,6 +126,8 @@ class Rows:
             good_scans=loop.good_scans,
             bad_out=loop.bad_out,
             safe_out=safe,
+            keeps=self._keeps(loop.to) and loop.safe_out is None,
+            keeps_low=self._keeps(loop.to_low),
             limits=limits,
             band=loop.band if loop.band is not None else IN_LIMITS * (self._span(loop, setpoints=True)),
             span=self._span(loop),
@@ -147,6 +149,11 @@ class Rows:
         tag = self.config.tags.get(loop.to)
         safe = tag.output.safe if tag is not None and tag.output is not None else loop.out_low
         return loop.out_low if isinstance(safe, str) else min(max(float(safe), loop.out_low), loop.out_high)
+
+    def _keeps(self, name: str | None) -> bool:
+        """Whether the safe value of an output is to keep what it does."""
+        tag = self.config.tags.get(name or "")
+        return tag is not None and tag.output is not None and tag.output.safe == "hold"
 
     # --- interlocks, alarms -------------------------------------------------------------------------------------
     def interlock(self, name: str) -> Row:
