@@ -13,6 +13,6 @@ BUFFER_TANK = EquipmentClass(
         stops("pump_speed", SPEED, "discharge pump speed", required=False),
         *SUSPENSIONS,
     ),
-    interlocks=("buffer_dry",),
+    interlocks=("buffer_dry", "buffer_stopped", "buffer_bund_wet"),
     alarms=("buffer_high", "buffer_ph_off"),
 )

@@ -32,6 +32,7 @@ FILTER_PRESS = EquipmentClass(
     ),
     interlocks=(
         *(f"{valve}_travel" for valve in VALVES), "press_not_closed", "press_pressure_high", "press_under_pressure", "press_stopped",
+        "press_bund_wet",
     ),
     alarms=("turbidity_high", "press_pressure_high", "hydraulic_pressure_low"),
 )

@@ -57,6 +57,7 @@ _COMPUTED = (
     measured("hydrogen_total", ("volume", "amount"), "hydrogen of the batch", required=False),
     measured("lel_rise", ("rate of an explosion limit",), "slope of the hydrogen in the duct", required=False),
     measured("resuspended", ("number", "fraction"), "share of the last minutes in which it stood in acid", required=False),
+    measured("purged", ("number", "fraction"), "share of the last minutes in which nitrogen went in", required=False),
     measured("accumulation", ("amount",), "acid dosed less acid consumed", required=False),
     measured("transfer_speed", SPEED, "transfer pump speed", required=False),
     measured("batch_active", SWITCH, "a batch runs in this tank", required=False),
@@ -108,6 +109,6 @@ LEACH_TANK = EquipmentClass(
     alarms=(
         "lel_high", "headspace_oxygen_high", "headspace_pressure_high", "temperature_above_setpoint", "temperature_rise_high",
         "temperature_probes_differ", "temperature_lost", "level_high", "level_lost", "ph_lost", "orp_lost", "acid_weak",
-        "accumulation_high", "agitator_overload",
+        "acid_overdose", "accumulation_high", "agitator_not_proven", "agitator_overload", "cooling_flow_low",
     ),
 )

@@ -21,6 +21,6 @@ SCRUBBER = EquipmentClass(
         stops("caustic_valve", SWITCH, "caustic make-up valve"),
         *SUSPENSIONS,
     ),
-    interlocks=("caustic_high", "caustic_valve_travel"),
+    interlocks=("caustic_high", "caustic_stopped", "caustic_valve_travel"),
     alarms=("scrubber_pressure_drop_low", "scrubber_pressure_drop_high", "scrubber_ph_low", "stack_hcl_high", "fan_stopped"),
 )

@@ -44,7 +44,7 @@ ASKED = (
           ("room_hydrogen", "room_hydrogen_confirmed", "room_gas_evacuation"), (),
           "trip by any one of four: each detector guards its own corner. Two of four at 10 % trip earlier and evacuate nobody"),
     Asked("Agitator not proven (speed below half, or no load, 5 s): stop acid and solids, restart by permit",
-          ("agitator_stopped_on_solids",), ("agitator_not_proven", "agitator_stopped"), (),
+          ("agitator_not_proven", "agitator_stopped_on_solids"), ("agitator_not_proven", "agitator_stopped"), (),
           "the drive's own word trips without the 5 s; the permit is the reset"),
     Asked("After an agitator trip: agitator alone, hydrogen steady, then acid at 10 %", (), ("resuspension", "lel_unsteady"),
           ("resuspension",), "two minutes of agitator alone, slope within 0.5 %LEL/min, a tenth of the rate until five minutes are over; "
@@ -56,25 +56,29 @@ ASKED = (
           ("heating",), "its slope is unknown for 30 s after a start: then the limiter lets no acid in and temperature_high stands guard"),
     Asked("Level: alarm 80 %, trip 90 % by an independent switch, with metal 70; close all inlets", ("level_high", "level_lost"),
           ("level_high",), ("level",), "one of two (radar, switch)"),
-    Asked("Cooling flow low or jacket outlet high: stop acid", ("jacket_outlet_high", "chilled_water_warm"), ("cooling_lost",), (),
+    Asked("Cooling flow low or jacket outlet high: stop acid", ("cooling_flow_low", "jacket_outlet_high", "chilled_water_warm"), ("cooling_lost",), (),
           "closes the hot valve too"),
     Asked("Fan or scrubber pressure drop low: stop acid of all tanks", ("fan_stopped", "scrubber_pressure_drop_low"),
           ("ventilation_lost", "ventilation_needed"), ()),
     Asked("Fan lost with metal in the tank", ("fan_stopped",), ("fan_lost_with_metal",), (), "nitrogen on, cool fully; no bypass"),
     Asked("pH probe fault: pH loop to MANUAL, dosing capped by the total", ("ph_lost",), ("base_overshoot",), ("ph",),
           "no trip: the loops fall to MANUAL by themselves, the acid limiter stops on a pH that is not good, dosing ends on the total"),
-    Asked("Acid total above 105 % of the recipe: close the acid valve", (), ("acid_overdose",), ()),
+    Asked("Acid total above 105 % of the recipe: alarm, close the acid valve", ("acid_overdose",), ("acid_overdose",), ()),
     Asked("Communication with the acid pump lost: the pump stops by itself", ("device_lost",), ("acid_pump_lost",), (),
           "watchdog of the pump 2 s, set in the device"),
-    Asked("Bund leak: stop transfer", ("bund_wet",), ("bund_wet",), (), "closes discharge and water too"),
+    Asked("Bund leak: stop transfer", ("bund_wet",), ("bund_wet", "press_bund_wet", "buffer_bund_wet"), (),
+          "closes discharge and water too"),
     Asked("Reactant accumulation is a limit and a trip", ("accumulation_high",), ("accumulation_high",), ("accumulation",)),
     Asked("Headspace of a metal batch below 4 % oxygen", ("headspace_oxygen_high",), ("inerting", "not_inert"), (),
           "nitrogen goes on by itself at 3 %; no acid and no solids above 4 %"),
     Asked("Nitrogen lost", ("nitrogen_low",), ("nitrogen_lost",), (), "with metal in the tank"),
-    Asked("Emergency stop", (), ("emergency_stop", "feeder_stopped", "dosing_stopped", "press_stopped"), ()),
-    Asked("Power lost", (), ("power_lost", "feeder_stopped", "dosing_stopped", "press_stopped"), ()),
+    Asked("Emergency stop", (),
+          ("emergency_stop", "feeder_stopped", "dosing_stopped", "press_stopped", "buffer_stopped", "caustic_stopped"),
+          (), "every pump, feeder and dosing valve stops; agitator, fan, recirculation, nitrogen and cooling go on"),
+    Asked("Power lost", (), ("power_lost", "feeder_stopped", "dosing_stopped", "press_stopped", "buffer_stopped", "caustic_stopped"), ()),
     Asked("Instrument air lost", ("instrument_air_low",), ("air_lost",), ()),
-    Asked("Evacuation", (), ("evacuation", "feeder_stopped", "dosing_stopped", "press_stopped"), ()),
+    Asked("Evacuation", (), ("evacuation", "feeder_stopped", "dosing_stopped", "press_stopped", "buffer_stopped"), (),
+          "caustic goes on: it may be HCl that people leave"),
     Asked("Valve travel by end switches on every valve", ("output_not_obeyed",),
           ("acid_valve_travel", "solids_gate_travel", "purge_valve_travel", "discharge_valve_travel", "water_valve_travel",
            "peroxide_valve_travel", "base_valve_travel", "base_fine_valve_travel", "feed_valve_travel", "wash_valve_travel",
@@ -109,8 +113,8 @@ def _rows(config: Config) -> Iterator[str]:
 
 def _unit(sheet: Sheet) -> Iterator[str]:
     yield f"\n### {sheet.unit}: {sheet.description}\n"
-    yield "| Row | What | Condition | Delay | Safety time | Kind | Hold | Bypass | Forces | Source |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
+    yield "| Row | What | Condition | Delay | Safety time | Kind | Reset when | Hold | Bypass | Forces | Source |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for cause in sheet.causes:
         yield _row(sheet, cause)
 
@@ -119,7 +123,8 @@ def _row(sheet: Sheet, cause: Cause) -> str:
     forces = ", ".join(f"{effect.role} {cause.cells[effect.tag].word}" for effect in sheet.effects if effect.tag in cause.cells)
     safety = "-" if cause.safety_time_s is None else f"{cause.safety_time_s:g} s"
     delay = f"{cause.delay_s:g} s" if cause.delay_s else "-"
-    told = (f"`{cause.name}`", cause.description, f"`{cause.condition}`", delay, safety, cause.kind, cause.hold,
+    told = (f"`{cause.name}`", cause.description, f"`{cause.condition}`", delay, safety, cause.kind,
+            f"`{cause.reset}`" if cause.reset else "-", cause.hold,
             "yes" if cause.bypass else "**no**", forces, cause.source)  # fmt: skip
     return f"| {' | '.join(told)} |"
 

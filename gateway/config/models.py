@@ -265,7 +265,7 @@ class Loop(Model):
     holdback: float | None = Field(None, gt=0)  # the ramp waits while pv lags the ramped sp by more than this
     bad_hold_s: Seconds = 3.0
     good_scans: int = Field(3, ge=1, le=100)    # Good readings in a row that end a time without
-    bad_out: Literal["hold", "safe", "ramp"] = "safe"       # ramp: to the safe output at out_rate_per_s
+    bad_out: Literal["hold", "safe", "ramp"] = "safe"       # safe: each output to its own (hold keeps); ramp: there at out_rate_per_s
     safe_out: float | None = None               # of a loop that goes to another one: what does no harm there (default: out_low)
     linearise: Literal["none", "strong_acid", "curve"] = "none"     # strong_acid: pH as excess of base; the gain is per mol/L
     curve: tuple[tuple[float, float], ...] = ()             # [pv, equivalent], both rising: a titration curve; the gain is per equivalent
@@ -289,6 +289,7 @@ class Interlock(Model):
 
     ``cause``: condition over tags, roles of the unit, derived tags and site parameters; true or unknown trips.
     ``effects``: output role or tag -> forced value. ``permissive``: it only forbids starting, and is never latched.
+    ``reset``: condition that must be true before a person may reset it, beside a cause that is false; false or unknown refuses.
     ``safety_time_s``: process safety time, from the cause to the harm; what the cause looks at is polled within a quarter
     of it and turns Bad within all of it.
     """
@@ -301,6 +302,7 @@ class Interlock(Model):
     safety_time_s: float = Field(5.0, gt=0, le=3600)
     effects: dict[Name, float]
     latch: bool = True
+    reset: str | None = None
     hold: Literal["unit", "all", "none"] = "unit"   # whose batch goes to HOLDING
     permissive: bool = False
     bypass: bool = True                         # whether a bypass may be given at all

@@ -171,7 +171,7 @@ class Loop(Folded[LoopMode]):
         if now - self.bad_since < self.row.bad_hold_ns:
             return None
         held = self.out
-        out = held if self.row.bad_out == "hold" else self.row.safe_out
+        out = held if self.row.bad_out == "hold" else self.row.safe_from(held)
         entry = LoopMode(loop=self.row.name, mode="MANUAL", was=self.mode, setpoint=self.sp, out=out, owner=self.owner, cause="pv not good")
         self.apply(entry)
         self.fell = entry
@@ -181,9 +181,9 @@ class Loop(Folded[LoopMode]):
 
     def _fade(self, h_s: float) -> None:
         """Towards the safe output at the output's own rate."""
-        step = (self.row.out_rate_per_s or math.inf) * h_s
-        self.out += min(max(self.row.safe_out - self.out, -step), step)
-        self.fading = self.out != self.row.safe_out
+        step, safe = (self.row.out_rate_per_s or math.inf) * h_s, self.row.safe_from(self.out)
+        self.out += min(max(safe - self.out, -step), step)
+        self.fading = self.out != safe
 
 
 def seat(loop: Loop, high: float | None, low: float | None, cause: str) -> LoopMode | None:

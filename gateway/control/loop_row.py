@@ -76,6 +76,8 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
     good_scans: int = 3
     bad_out: str = "safe"                       # safe | hold | ramp: to the safe output at out_rate_per_s
     safe_out: float = 0.0
+    keeps: bool = False                         # the safe value of the (upper) output is to keep what it does
+    keeps_low: bool = False                     # the same of the lower output of a split range
     limits: tuple[LimitRow, ...] = ()
     band: float = 1.0                           # deviation from sp that counts as in limits, for the figures of performance
     span: float = 100.0                         # of the pv, likewise
@@ -95,6 +97,13 @@ class LoopRow(msgspec.Struct, frozen=True, kw_only=True):
         """What the lower output of a split range gets: the part below the middle, 0..100."""
         middle = (self.out_low + self.out_high) / 2.0
         return max(middle - out, 0.0) / (middle - self.out_low) * 100.0
+
+    def safe_from(self, out: float) -> float:
+        """Where it does no harm, seen from where it is: an output whose safe value is to keep what it does is left at it."""
+        if self.output_low is None:
+            return out if self.keeps else self.safe_out
+        high = self.share(out if self.keeps else self.safe_out)
+        return self.whole(high, self.share_low(out if self.keeps_low else self.safe_out))
 
     def whole(self, high: float, low: float) -> float:
         """The loop's output that stands for what its outputs do."""

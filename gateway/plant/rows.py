@@ -12,7 +12,7 @@ from gateway.config.models import Derived as DerivedModel
 from gateway.config.models import Loop as LoopModel
 from gateway.control.alarm import AlarmRow
 from gateway.control.analyzer import OpcUaConversation
-from gateway.control.blame import part_of
+from gateway.control.blame import Part, part_of
 from gateway.control.carried import Doubt
 from gateway.control.comms import Told
 from gateway.control.conditions import Expression, compile_set, parse
@@ -127,6 +127,8 @@ class Rows:
             good_scans=loop.good_scans,
             bad_out=loop.bad_out,
             safe_out=safe,
+            keeps=self._keeps(loop.to) and loop.safe_out is None,
+            keeps_low=self._keeps(loop.to_low),
             limits=limits,
             band=loop.band if loop.band is not None else IN_LIMITS * (self._span(loop, setpoints=True)),
             span=self._span(loop),
@@ -149,10 +151,19 @@ class Rows:
         safe = tag.output.safe if tag is not None and tag.output is not None else loop.out_low
         return loop.out_low if isinstance(safe, str) else min(max(float(safe), loop.out_low), loop.out_high)
 
+    def _keeps(self, name: str | None) -> bool:
+        """Whether the safe value of an output is to keep what it does."""
+        tag = self.config.tags.get(name or "")
+        return tag is not None and tag.output is not None and tag.output.safe == "hold"
+
     # --- interlocks, alarms -------------------------------------------------------------------------------------
     def interlock(self, name: str) -> Row:
         row = self.config.interlocks[name]
         effects = {self.index[self._must(tag, row.unit)]: value for tag, value in row.effects.items()}
+
+        def tree(text: str) -> Part:
+            return part_of(parse(text), lambda each: self._value(each, row.unit), lambda each: self._quantity(each, row.unit))
+
         return Row(
             name=name,
             unit=row.unit or "",
@@ -166,7 +177,8 @@ class Rows:
             priority=row.priority,
             description=row.description,
             inputs=self.reach.inputs(name),
-            because=part_of(parse(row.cause), lambda each: self._value(each, row.unit), lambda each: self._quantity(each, row.unit)),
+            because=tree(row.cause),
+            ready=None if row.reset is None else tree(row.reset),
         )
 
     def alarm(self, name: str) -> AlarmRow:

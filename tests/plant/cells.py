@@ -11,16 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from devices.quality import BAD_SENSOR_FAILURE, GOOD
 from gateway.config.models import Config
-from gateway.control.blame import truth
+from gateway.control.blame import Part, truth
 from gateway.control.chain import Entry
 from gateway.control.command import Command
 from gateway.control.derived import DerivedRow
 from gateway.control.image import SECOND, Now
 from gateway.control.interlock import Row
+from gateway.control.reasons import unmet
 from gateway.plant import build
 from gateway.plant.reach import Reach
 
 Truth = bool | None
+Way = frozenset[tuple[str, bool]]               # comparisons, and what each has to be
 STEP = SECOND // 2
 CALM_S = 310                                    # longer than the longest window that a cause looks back over
 ROLES = {  # a healthy line: what each role shows while nothing is wrong and no batch runs; everything else is 0
@@ -88,6 +90,8 @@ class Bench:
             for role, value in ROLES[unit.equipment_class].items():
                 if self.index[unit.roles[role]] in found:
                     found[self.index[unit.roles[role]]] = value
+        for tank in (1, 2, 3):                  # nitrogen is on, as the reset of a hydrogen trip wants it
+            found |= {self.index[f"{kind}-10{tank}3"]: value for kind, value in (("XV", 1.0), ("ZSO", 1.0), ("ZSC", 0.0))}
         for valve in (2, 6, 7, 8):              # gate and routing valves of the third tank stand open: screw and pumps may run
             found |= {self.index[f"{kind}-103{valve}"]: value for kind, value in (("XV", 1.0), ("ZSO", 1.0), ("ZSC", 0.0))}
         return found
@@ -137,7 +141,7 @@ class Bench:
         for _ in range(20):
             self.run(2)
             for item in self.parts.interlocks.items:
-                if item.tripped and item.truth is False:
+                if item.tripped and item.truth is False and not unmet(self.parts, item):
                     assert self.ask("interlock.reset", item.row.name) == ""
             if not self.parts.interlocks.forced and (not slow or self._forgotten()):
                 break
@@ -167,12 +171,33 @@ class Bench:
         return self.image.names[tag]
 
 
+def atoms(part: Part) -> dict[str, Part]:
+    """The comparisons of a cause by their text."""
+    return {part.text: part} if part.kind == "atom" else {text: each for child in part.children for text, each in atoms(child).items()}
+
+
+def ways(part: Part, wanted: bool = True) -> set[Way]:
+    """Every smallest set of comparisons that is enough to make a condition what is wanted: the alternatives that it names."""
+    if part.kind == "atom":
+        return {frozenset({(part.text, wanted)})}
+    if part.kind == "not":
+        return ways(part.children[0], not wanted)
+    need = part.need if wanted else len(part.children) - part.need + 1
+    found = {
+        frozenset[tuple[str, bool]]().union(*chosen)
+        for children in itertools.combinations(part.children, need)
+        for chosen in itertools.product(*(ways(child, wanted) for child in children))
+    }
+    return {way for way in found if not any(other < way for other in found)}
+
+
 class Finder:
     """Looks for readings under which one row's cause is what is wanted, changing as few of the healthy ones as it can."""
 
     def __init__(self, bench: Bench, row: Row) -> None:
         assert row.because is not None
         self.bench, self.row, self.because = bench, row, row.because
+        self.atoms, self.ways = atoms(row.because), ways(row.because)
         made = {d.row.tag: d.row for d in bench.parts.derived}
         self.slow = {i for i, d in made.items() if d.kind != "expression"}
         self.tags = sorted(self._base(row.inputs.values(), made))
@@ -206,6 +231,16 @@ class Finder:
 
     def truth(self, case: Mapping[int, float | None]) -> Truth:
         """What the cause is under these readings, the others healthy, slow values as they stand."""
+        return truth(self.because, *self._columns(case))
+
+    def standing(self, values: list[float], qualities: list[int]) -> set[Way] | None:
+        """The alternatives that are so; None while it is not known of one."""
+        known = {text: truth(part, values, qualities) for text, part in self.atoms.items()}
+        found = {way for way in self.ways if all(known[text] is wanted for text, wanted in way)}
+        unsure = (way for way in self.ways - found if all(known[text] in (wanted, None) for text, wanted in way))
+        return None if any(True for _ in unsure) else found
+
+    def _columns(self, case: Mapping[int, float | None]) -> tuple[list[float], list[int]]:
         values, qualities = list(self.bench.image.value), list(self.bench.image.quality)
         for tag, value in {**self.bench.healthy, **case}.items():
             values[tag], qualities[tag] = (value, GOOD) if value is not None else (0.0, BAD_SENSOR_FAILURE)
@@ -216,13 +251,13 @@ class Finder:
                 values[made.tag], qualities[made.tag] = (number, GOOD) if number is not None else (0.0, BAD_SENSOR_FAILURE)
             elif any(qualities[i] != GOOD for i in made.of):
                 qualities[made.tag] = BAD_SENSOR_FAILURE
-        return truth(self.because, values, qualities)
+        return values, qualities
 
-    def true(self) -> dict[str, float | None] | None:
-        """Readings that make the cause true, a lost one only when nothing else does; None when none of those tried does."""
+    def alone(self, way: Way) -> dict[str, float | None] | None:
+        """Readings under which this alternative is so and no other, one lost only when nothing else does; None when there are none."""
         lost: list[dict[int, float | None]] = [{tag: None} for tag in self.tags]
         for case in itertools.chain(self.cases(), lost):
-            if self.truth(case) is True:
+            if self.standing(*self._columns(case)) == {way}:
                 return self._named(case)
         return None
 

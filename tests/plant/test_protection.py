@@ -97,3 +97,34 @@ def test_while_hydrogen_rises_after_a_re_suspension_acid_waits(bench: Bench):
     bench.show({**feeding, "AIT-1017": 3.0})
     bench.run(2 * 65)
     assert bench.index["XV-1011"] not in bench.parts.interlocks.forced
+
+
+def valves(bench: Bench) -> dict[str, float | None]:
+    """What the hot and the cold valve of the first tank were sent to."""
+    return {tag: bench.parts.outputs.by_name[tag].commanded for tag in ("TV-1011H", "TV-1011C")}
+
+
+def jacket(bench: Bench, readings: dict[str, float | None], scans: int = 120) -> tuple[float, float]:
+    """Hot and cold valve after so many scans in which both went where they were sent."""
+    for _ in range(scans):
+        bench.show(readings | valves(bench))
+        bench.run()
+    return valves(bench)["TV-1011H"] or 0.0, valves(bench)["TV-1011C"] or 0.0
+
+
+def test_a_jacket_that_loses_its_outlet_while_it_cools_goes_on_cooling(bench: Bench):
+    assert bench.ask("loop.set", "TIC-1012", mode="AUTO", sp=5.0) == ""
+    hot, cold = jacket(bench, {})
+    assert (hot, cold > 20.0) == (0.0, True)
+    _, held = jacket(bench, {"TT-1013": None}, 5)
+    assert jacket(bench, {"TT-1013": None}, 40) == (0.0, held)
+    assert held >= cold
+    assert bench.parts.loops["TIC-1012"].mode == "MANUAL"
+
+
+def test_a_jacket_that_loses_its_outlet_while_it_heats_shuts_the_hot_valve_also_where_no_interlock_does(bench: Bench):
+    assert bench.ask("interlock.bypass", "R-101.cooling_lost", minutes=60.0) == ""
+    assert bench.ask("loop.set", "TIC-1012", mode="AUTO", sp=75.0) == ""
+    assert jacket(bench, {})[0] > 20.0
+    assert jacket(bench, {"TT-1013": None}, 40) == (0.0, 0.0)
+    assert bench.parts.interlocks.forced == {}

@@ -297,6 +297,19 @@ def test_on_a_bad_pv_the_output_is_held_for_a_while_then_the_loop_lets_go(qualit
     assert rig.out == (held if expected is None else expected)
 
 
+@pytest.mark.parametrize(("began", "ends"), [(20.0, 20.0), (50.0, 50.0), (80.0, 50.0)])
+@pytest.mark.parametrize("bad_out", ["safe", "ramp"])
+def test_without_pv_each_output_of_a_split_range_goes_to_its_own_safe_value(bad_out: str, began: float, ends: float):
+    """The lower one is safe at what it does, the upper one shut."""
+    rig = Rig(bad_out=bad_out, safe_out=50.0, output=1, output_low=2, keeps_low=True, out_rate_per_s=None if bad_out == "safe" else 100.0)
+    rig.set("MANUAL", out=began)
+    rig.set("AUTO", 60.0)
+    rig.scan(60.0, times=4)
+    rig.scan(60.0, BAD_NO_COMMUNICATION, times=10)
+    assert rig.loop.mode == "MANUAL"
+    assert rig.out == pytest.approx(ends, abs=0.01)
+
+
 def test_a_pv_that_comes_back_in_time_and_stays_changes_nothing():
     rig = Rig(good_scans=3)
     rig.set("MANUAL", out=40.0)
