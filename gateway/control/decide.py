@@ -3,7 +3,8 @@
     answer = commands.carry_out(Command(verb="batch.hold", target="B-1", who="a.byrne"), now, entries)
     answer.entry.outcome, answer.entry.reason
 
-Consequences are entries; they act when they are durable. The same key is carried out once.
+Consequences are entries; they act when they are durable, but for the end of a force and a person's return of an output to its safe
+value, which act at once. The same key is carried out once.
 """
 
 from __future__ import annotations
@@ -210,7 +211,10 @@ class Commands:
         if item.owner == "program" and item.batch and self._batch_runs(item.batch):
             return f"{command.target} belongs to batch {item.batch}: hold it first"
         value = float(command.arguments["value"])
-        return _listed(self.parts.outputs.request(item.row.tag, value, "operator", command.why or command.who, again=True))
+        entry = self.parts.outputs.request(item.row.tag, value, "operator", command.why or command.who, again=True)
+        if isinstance(entry, OutputChanged) and value == item.row.safe:
+            item.at_once(entry)                 # who closes a valve does not wait for a disk
+        return _listed(entry)
 
     def _batch_runs(self, batch: str) -> bool:
         batches = [unit.batch for unit in self.parts.units.values() if unit.batch is not None]

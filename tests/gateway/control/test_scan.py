@@ -112,6 +112,27 @@ def test_a_command_acts_only_when_its_entry_is_durable():
     assert ("XV", 1.0) in plant.sent
 
 
+def test_who_closes_a_valve_does_not_wait_for_the_disk_and_what_was_asked_before_does_not_open_it_again():
+    plant = Small(lag=10).started()
+    plant.run(12)
+    plant.ask("output.set", "XV", value=1)
+    plant.run(15)
+    assert plant.sent[-1] == ("XV", 1.0)
+    plant.ask("output.set", "XV", value=0)
+    assert plant.sent[-1] == ("XV", 0.0)        # in the same scan
+    plant.run(15)
+    plant.ask("output.set", "XV", value=1)      # on its way to the record
+    plant.ask("output.set", "XV", value=0)
+    plant.run(40)
+    assert plant.sent[-1] == ("XV", 0.0)
+    plant.ask("output.set", "XV", value=1)
+    plant.ask("output.set", "XV", value=0)
+    plant.ask("output.set", "XV", value=1)      # the last word
+    plant.run(15)
+    assert plant.sent[-1] == ("XV", 1.0)
+    assert plant.parts.outputs.by_name["XV"].owner == "operator"
+
+
 def test_a_reset_waits_for_the_disk_like_any_command():
     plant = Small(lag=10).started()
     plant.run(12)
