@@ -43,6 +43,7 @@ from gateway.records.journal import Journal
 from gateway.ticker import Ticker, Ticking, Timekeeper
 
 PATIENCE_S = 5.0  # with an answer in lockstep: plant time waits for it, and a busy machine is no lost device
+SLEPT_S = 1.0  # of a suspended machine, between two scans: as T03 of the fault catalogue has it
 SAFE_S = 1.0  # what a stopping process gives its last writes
 DISK_S = 20.0  # and the disk its last entries, with the outputs safe by then: assumed, well below the 90 s of systemd
 Link = ModbusLink | OpcUaLink
@@ -120,6 +121,10 @@ class Runtime:
         """One scan and what follows from it; returns the ticket of its entries. Never waits."""
         now = self.clock.now()
         scan = self.plant.scan
+        slept_s = self.clock.slept_ns() / SECOND
+        if slept_s > SLEPT_S:
+            log.warning("machine_slept", seconds=round(slept_s, 1))
+            scan.slept_s = slept_s
         result = scan.run(now, self.committer.committed())
         if result.entries:
             self.ticket = self.committer.submit(result.entries, now)

@@ -4,6 +4,9 @@ A missed tick is skipped and counted, never made up in a burst. asyncio's own ti
 drifts; a timerfd in the loop is not and does not. A plain event loop serves every socket that is ready before it looks
 again; ``TickLoop`` looks at the clock first and serves a few at a time. A core that has slept takes most of a millisecond
 until Python runs on it (bench/scan): ``TickLoop`` is woken that much early and waits for the grid awake.
+
+Plant time and its grid are the time since the machine started (CLOCK_BOOTTIME). The monotonic clock stands still while a machine is
+suspended: what was read before would look fresh after ten minutes, and the end of a bypass would move by them.
 """
 
 from __future__ import annotations
@@ -24,15 +27,28 @@ from gateway.control.image import Now
 
 FEW = 8                                         # sockets served between two looks at the clock
 EARLY_NS = 1_000_000                            # awake before a tick; never more than a hundredth of the period, so of a core
-_CLOCK_MONOTONIC, _NONBLOCK, _CLOEXEC, _ABSTIME = 1, 0o4000, 0o2000000, 1
+_NONBLOCK, _CLOEXEC, _ABSTIME = 0o4000, 0o2000000, 1
+
+
+def uptime_ns() -> int:
+    """Since the machine was started, with the time in which it was suspended; never set by anybody."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 class Clock:
-    """Plant time of a live plant: the machine's monotonic clock, and UTC beside it for the record."""
+    """Plant time of a live plant: the machine's time since its start, and UTC beside it for the record."""
+
+    def __init__(self) -> None:
+        self._asleep = uptime_ns() - time.monotonic_ns()
 
     def now(self) -> Now:
         """The present instant."""
-        return Now(time.monotonic_ns(), time.time_ns())
+        return Now(uptime_ns(), time.time_ns())
+
+    def slept_ns(self) -> int:
+        """How long the machine was suspended since this was asked last: by how much more its uptime has grown than its monotonic clock."""
+        was, self._asleep = self._asleep, uptime_ns() - time.monotonic_ns()
+        return self._asleep - was
 
 
 class SteppedClock:
@@ -45,16 +61,24 @@ class SteppedClock:
         """The present instant."""
         return self._now
 
+    def slept_ns(self) -> int:
+        """Never: it goes as somebody moves it."""
+        return 0
+
     def set(self, now: Now) -> None:
         """Move to an instant."""
         self._now = now
 
 
 class Timekeeper(Protocol):
-    """Anything that tells plant time."""
+    """Anything that tells plant time, and whether the machine was suspended meanwhile."""
 
     def now(self) -> Now:
         """The present instant."""
+        ...
+
+    def slept_ns(self) -> int:
+        """How long the machine was suspended since this was asked last."""
         ...
 
 
@@ -100,7 +124,7 @@ class _Few(selectors.EpollSelector):
 
     def served(self) -> None:
         """The tick was served: the next one is due a period on."""
-        self._due = (time.monotonic_ns() // self.period_ns + 1) * self.period_ns if self.period_ns else 0
+        self._due = (uptime_ns() // self.period_ns + 1) * self.period_ns if self.period_ns else 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         near = self._near()
@@ -116,11 +140,11 @@ class _Few(selectors.EpollSelector):
         return [(key, _events(event) & key.events) for fd, event in found if (key := self._keys.get(fd)) is not None]
 
     def _near(self) -> bool:
-        return bool(self._due) and time.monotonic_ns() >= self._due - self.early_ns
+        return bool(self._due) and uptime_ns() >= self._due - self.early_ns
 
     def _tick(self) -> list[tuple[selectors.SelectorKey, int]]:
         """The tick alone, when it is due: what is left until then is waited for awake."""
-        while time.monotonic_ns() < self._due:
+        while uptime_ns() < self._due:
             pass
         self.served()
         self._told = True
@@ -159,7 +183,7 @@ class Ticker:
         self._on_tick = on_tick
         self._ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._last = time.monotonic_ns() // period_ns
+        self._last = uptime_ns() // period_ns
         early_ns = min(EARLY_NS, period_ns // 100) if isinstance(self._loop, TickLoop) else 0
         self._fd = _timerfd(period_ns, early_ns)
         self._loop.add_reader(self._fd, self._fired)
@@ -170,7 +194,7 @@ class Ticker:
         """Told of by the loop on the grid or by the timer itself, which may be behind or ahead of it: the clock says which tick it is."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._fd, 8)
-        tick = time.monotonic_ns() // self.period_ns
+        tick = uptime_ns() // self.period_ns
         if tick <= self._last:
             return
         self.missed += tick - self._last - 1
@@ -227,12 +251,12 @@ class SteppedTicker:
 
 
 def _timerfd(period_ns: int, early_ns: int = 0) -> int:
-    """A kernel timer that goes off so much before the grid of the monotonic clock (os.timerfd_create exists from Python 3.13 only)."""
+    """A kernel timer that goes off so much before the grid (os.timerfd_create exists from Python 3.13 only)."""
     libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
-    fd = int(libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK | _CLOEXEC))
+    fd = int(libc.timerfd_create(time.CLOCK_BOOTTIME, _NONBLOCK | _CLOEXEC))
     if fd < 0:
         raise OSError(ctypes.get_errno(), "timerfd_create")
-    first = (time.monotonic_ns() // period_ns + 1) * period_ns - early_ns
+    first = (uptime_ns() // period_ns + 1) * period_ns - early_ns
     spec = struct.pack("=qqqq", *divmod(period_ns, 1_000_000_000), *divmod(first, 1_000_000_000))
     if libc.timerfd_settime(fd, _ABSTIME, spec, None) != 0:
         os.close(fd)

@@ -16,7 +16,7 @@ import msgspec
 from bench.links.modbus import PORT, RTU_PORT, Ours
 from bench.links.programs import Server, compiled, pinned
 from bench.scan.plants import Plant
-from gateway.ticker import Ticker, TickLoop
+from gateway.ticker import Ticker, TickLoop, uptime_ns
 
 WINDOW_S = 0.004
 CONNECTIONS = 50
@@ -76,7 +76,7 @@ async def ticks(period_ms: float, count: int, plant: Plant, links: Links | None)
     enough = asyncio.Event()
 
     def tick() -> None:
-        late.append(time.monotonic_ns() % period)
+        late.append(uptime_ns() % period)
         plant.scan()
         if len(late) == count or (work is not None and work.done()):
             enough.set()

@@ -47,7 +47,7 @@ class Conversation:
 
     __slots__ = (
         "_asked", "_beats", "_beside", "_burst", "_flight", "_heart", "_may_prove", "_probe_at", "_probes", "_proof_at",
-        "_proofs", "_reported", "_request", "_silent", "_steps", "_to_prove", "_token_until", "_wrong", "depth",
+        "_proofs", "_reported", "_request", "_silent", "_stale_ns", "_steps", "_to_prove", "_token_until", "_wrong", "depth",
         "device", "events", "health", "image", "keep", "outcomes", "patience_s", "pause_s", "polling", "profile", "quiet",
         "read_only", "settle_s", "state", "tags", "unit", "writing",
     )  # fmt: skip
@@ -67,6 +67,7 @@ class Conversation:
         self.writing = Writing(profile, self.unit, bindings, readable)
         self.outcomes = self.writing.outcomes
         self.tags = tuple(dict.fromkeys(binding.tag for binding in bindings))
+        self._stale_ns = min((image.max_age[tag] for tag in self.tags), default=60 * SECOND)
         self._steps = {b.tag: abs(b.gain) * resolution(profile.point(b.point)) for b in bindings}
         self._proofs = proofs_of(profile, self.unit)
         self._to_prove = len(self._proofs)  # proofs that have not held yet since the connection was made
@@ -202,6 +203,8 @@ class Conversation:
                 return
             flight, asked = beside
         self.quiet = False
+        if type(flight) is Poll and reply.failure is None and now.mono - asked > self._stale_ns:    # the machine slept meanwhile
+            return self._failed(flight, "timeout", now, f"answered after {(now.mono - asked) / SECOND:.1f} s")
         if reply.failure is not None:
             if reply.failure == "timeout" and self.depth > 1 and asked == self._burst:
                 self._silent -= 1           # asked together, silent together: one silence, not two

@@ -21,7 +21,9 @@ SECOND = 1_000_000_000
 
 
 class Now(msgspec.Struct, frozen=True, gc=False):
-    """One instant: ``mono`` decides (monotonic, ns), ``utc`` is written down (ns since 1970)."""
+    """One instant: ``mono`` decides (plant time, ns: nobody sets it, and it goes on while the machine sleeps), ``utc`` is written down
+    (ns since 1970).
+    """
 
     mono: int
     utc: int

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from devices.quality import BAD_OUT_OF_RANGE
+from devices.quality import BAD_NO_COMMUNICATION, BAD_OUT_OF_RANGE
 from gateway.control.chain import (
     AlarmChanged,
     AlarmFlood,
@@ -59,7 +59,7 @@ class Scan:
 
     __slots__ = (
         "_holding", "_last", "_last_now", "_totals", "armed", "commands", "count", "driving", "inbox", "parts",
-        "started",
+        "slept_s", "started",
     )  # fmt: skip
 
     def __init__(self, parts: Parts) -> None:
@@ -72,6 +72,7 @@ class Scan:
         self._last_now = Now(0, 0)
         self.driving = Driving(parts)
         self.commands = Commands(parts, self.driving.tunings)
+        self.slept_s = 0.0                      # for how long the machine was suspended before this scan
         self._holding = False                   # an output is held by a person
         self._totals = {parts.image.names[d.row.tag]: d for d in parts.derived if d.row.kind == "total"}
 
@@ -86,6 +87,8 @@ class Scan:
         if parts.outgoing.waited_s > parts.late_hold_s:
             self._hold_all(f"the record is late: what it was told {parts.outgoing.waited_s:.1f} s ago is not on the disk")
         image.age(now.mono)
+        if self.slept_s:
+            self._woke(entries)
         parts.outputs.show(image)
         self._force(now, entries)
         if len(self.inbox) > COMMANDS_PER_SCAN:
@@ -309,6 +312,13 @@ class Scan:
         """Nothing that a batch decides acts while the disk does not answer, the end of a dose neither: so nothing is dosed."""
         for engine in self.parts.units.values():
             engine.want_hold(cause)
+
+    def _woke(self, entries: list[Entry]) -> None:
+        """The machine was suspended: nothing that was read before is known, and every batch holds as after a restart."""
+        cause, self.slept_s = f"the machine slept for {self.slept_s:.1f} s", 0.0
+        self.parts.image.spoil(range(len(self.parts.image.names)), BAD_NO_COMMUNICATION)
+        self._hold_all(cause)
+        entries.append(Note(text=cause))
 
     def _hold(self, where: str, name: str) -> None:
         for unit, engine in self.parts.units.items():

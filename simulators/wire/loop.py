@@ -66,6 +66,7 @@ class _Selector(selectors.EpollSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """See the module. ``network``: where its connections go; ``utc_s``: UTC minus loop time, may be moved by a test.
 
+    ``slept_ns``: for how long the machine was suspended so far, likewise; the loop's time stood still then.
     ``outside``: jobs that work for the loop in other threads; ``broken``: what ends the run at the next pass.
     """
 
@@ -76,6 +77,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(selector)
         self.network: Network
         self.utc_s = UTC_S - START_S
+        self.slept_ns = 0
         self.limit_s = limit_s
         self.outside = 0
         self.broken: Exception | None = None

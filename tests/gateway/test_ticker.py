@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.control.image import SECOND
-from gateway.ticker import FEW, SteppedTicker, Ticker, TickLoop
+from gateway.ticker import FEW, Clock, SteppedTicker, Ticker, TickLoop, _timerfd  # pyright: ignore[reportPrivateUsage]
 from simulators.wire import Network, run
 
 
@@ -57,6 +57,61 @@ def test_the_stepped_ticker_calls_on_the_grid_until_it_is_closed():
     assert run(main) == [1.0, 2.0, 3.0]
 
 
+# --- a machine that sleeps -----------------------------------------------------------------------------------------------
+class Machine:
+    """The machine's clocks: asleep, its uptime and the wall clock go on and the monotonic clock stands still."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.mono, self.slept, self.utc = 5_000 * SECOND, 70 * SECOND, 10**18
+        clocks = {time.CLOCK_MONOTONIC: lambda: self.mono, time.CLOCK_BOOTTIME: lambda: self.mono + self.slept}
+        patch.setattr(time, "monotonic_ns", clocks[time.CLOCK_MONOTONIC])
+        patch.setattr(time, "clock_gettime_ns", lambda clock: clocks[clock]())
+        patch.setattr(time, "time_ns", lambda: self.utc + self.mono + self.slept)
+
+    def sleep(self, ns: int) -> None:
+        self.slept += ns
+
+
+@pytest.mark.fault("T03")
+def test_plant_time_goes_on_while_the_machine_sleeps_and_the_clock_says_for_how_long_once(monkeypatch: pytest.MonkeyPatch):
+    machine = Machine(monkeypatch)
+    clock = Clock()
+    before = clock.now()
+    assert clock.slept_ns() == 0                # what it slept before the process was there is nothing to it
+    machine.mono += SECOND
+    assert clock.slept_ns() == 0
+    machine.sleep(600 * SECOND)
+    now = clock.now()
+    assert (now.mono - before.mono, now.utc - before.utc) == (601 * SECOND, 601 * SECOND)
+    assert [clock.slept_ns(), clock.slept_ns()] == [600 * SECOND, 0]
+
+
+@pytest.mark.fault("T03")
+def test_after_a_sleep_the_first_tick_comes_at_once_and_what_was_missed_is_not_made_up(monkeypatch: pytest.MonkeyPatch):
+    machine, ready = Machine(monkeypatch), Ready(3)
+    ready.loop.first(ready.ends[2][0], SECOND)
+    assert sorted(ready.told()) == [0, 1, 2]    # the timer's end is ready in this test as well
+    machine.sleep(600 * SECOND)
+    assert ready.told() == [2]
+    assert sorted(ready.told()) == [0, 1, 2]
+    machine.mono += SECOND - 1
+    assert sorted(ready.told()) == [0, 1, 2]
+    machine.mono += 1
+    assert ready.told() == [2]
+    ready.close()
+
+
+@pytest.mark.fault("T03")
+def test_the_kernels_timer_is_on_the_clock_of_plant_time():
+    fd = _timerfd(SECOND)
+    try:
+        with open(f"/proc/self/fdinfo/{fd}") as info:
+            told = dict(line.rstrip().split(":", 1) for line in info if ":" in line)
+    finally:
+        os.close(fd)
+    assert int(told["clockid"]) == time.CLOCK_BOOTTIME
+
+
 # --- the loop in which the tick comes first ------------------------------------------------------------------------------
 class Ready:
     """An event loop's selector with pipes that can be read, numbered, the first of them standing for the timer."""
@@ -94,7 +149,7 @@ def test_few_sockets_are_told_of_at_a_time_and_each_has_its_turn(ready: Ready):
 
 def test_a_tick_that_is_due_is_told_of_alone_and_before_what_was_ready_earlier(ready: Ready, monkeypatch: pytest.MonkeyPatch):
     now = [1000]
-    monkeypatch.setattr(time, "monotonic_ns", lambda: now[0])
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda _: now[0])
     ready.told()
     ready.loop.first(ready.ends[19][0], 500)
     now[0] = 1499
@@ -113,7 +168,7 @@ def test_a_tick_that_is_due_is_told_of_alone_and_before_what_was_ready_earlier(r
 
 def test_what_the_kernel_told_of_first_is_not_told_of_again_by_the_clock(monkeypatch: pytest.MonkeyPatch):
     now = [1000]
-    monkeypatch.setattr(time, "monotonic_ns", lambda: now[0])
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda _: now[0])
     ready = Ready(2)
     ready.loop.first(ready.ends[0][0], 500)
     now[0] = 1499
@@ -130,11 +185,11 @@ def running(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A clock that goes on by 10 ns whenever it is looked at."""
     now = [1000]
 
-    def look() -> int:
+    def look(_: int) -> int:
         now[0] += 10
         return now[0]
 
-    monkeypatch.setattr(time, "monotonic_ns", look)
+    monkeypatch.setattr(time, "clock_gettime_ns", look)
     return now
 
 
@@ -160,7 +215,7 @@ def test_the_timer_that_goes_off_early_is_told_of_on_the_grid_and_alone(running:
 
 def test_a_timer_ahead_of_the_clock_or_behind_it_makes_one_tick_of_one(monkeypatch: pytest.MonkeyPatch):
     now, ours, theirs = [1_000_000], *os.pipe2(os.O_NONBLOCK)
-    monkeypatch.setattr(time, "monotonic_ns", lambda: now[0])
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda _: now[0])
     monkeypatch.setattr("gateway.ticker._timerfd", lambda period_ns, early_ns: ours)
     ticks: list[int] = []
 
@@ -247,7 +302,7 @@ def test_a_signal_and_a_timer_wake_the_loop_and_ticks_come_by_their_call():
 
 def test_a_scan_as_long_as_its_period_leaves_the_sockets_their_turn(ready: Ready, monkeypatch: pytest.MonkeyPatch):
     now = [1000]
-    monkeypatch.setattr(time, "monotonic_ns", lambda: now[0])
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda _: now[0])
     ready.loop.first(ready.ends[19][0], 500)
     told: list[list[int]] = []
     for _ in range(6):

@@ -67,6 +67,23 @@ def test_values_travel_scaled_with_quality_and_both_times():
     assert (reading.seen_mono, reading.source_utc) == (talk.at, talk.at + 5 * SECOND)
 
 
+@pytest.mark.fault("T03")
+def test_an_answer_that_lay_in_the_machine_while_it_slept_is_no_reading():
+    talk = Talk()
+    talk.turn()
+    talk.bank.set("level", 7.0)
+    talk.at += TICK
+    talk.c.beat(talk.at)
+    answer = talk.bank.answer(asked(talk), talk.at)
+    talk.at += 600 * SECOND
+    talk.image.age(talk.at)
+    talk.c.absorb(answer, talk.now)
+    assert all(talk.quality(name) == BAD_NO_COMMUNICATION for name in NAMES if name not in ("reset", "run"))
+    assert "answered after 600" in talk.c.health.last_error
+    talk.turn()
+    assert (talk.value("level"), talk.quality("level")) == (7.0, GOOD)
+
+
 def test_gain_offset_and_inversion_map_point_to_tag():
     bound = bindings(speed=Binding(point="speed", tag=TAG["speed"], gain=2.0, offset=10.0, period_ns=TICK),
                      switch=Binding(point="switch", tag=TAG["switch"], invert=True, period_ns=TICK))

@@ -34,6 +34,17 @@ def test_the_gateways_own_clock_tells_the_loops_time():
     assert run(main) == [1_000_000_000_000, 1_060_000_000_000]
 
 
+@pytest.mark.fault("T03")
+def test_a_machine_that_sleeps_is_ahead_of_the_loop_and_its_clock_says_for_how_long():
+    async def main(net: Network) -> tuple[int, int, float]:
+        clock = Clock()
+        before = clock.now()
+        net.loop.slept_ns += 600_000_000_000
+        return clock.now().mono - before.mono, clock.slept_ns(), net.loop.elapsed_s
+
+    assert run(main) == (600_000_000_000, 600_000_000_000, 0.0)
+
+
 @pytest.mark.fault("T01")
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0, -UTC_S])
 def test_the_wall_clock_may_be_set_without_a_timer_noticing(step_s: float):
@@ -49,11 +60,12 @@ def test_the_wall_clock_may_be_set_without_a_timer_noticing(step_s: float):
 
 
 def test_after_the_run_the_clocks_are_the_machines_again_also_when_it_failed():
-    real = [getattr(time, name) for name in CLOCKS]
+    names = (*CLOCKS, "clock_gettime_ns")
+    real = [getattr(time, name) for name in names]
 
     async def fail(net: Network) -> None:
         raise ValueError("on purpose")
 
     with pytest.raises(ValueError, match="on purpose"):
         run(fail)
-    assert [getattr(time, name) for name in CLOCKS] == real
+    assert [getattr(time, name) for name in names] == real

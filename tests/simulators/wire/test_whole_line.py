@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from devices.quality import is_bad, is_good
+from gateway import runtime as runtimes
 from gateway.config.models import Config
+from gateway.control.chain import Note
+from gateway.control.command import Command
+from gateway.records.journal import read
 from gateway.records.verify import verify
 from gateway.runtime import Runtime
 from simulators.wire import Cable, Network, run
@@ -125,3 +129,44 @@ def worsen(cable: Cable, rng: random.Random, now: float) -> None:
         rng.choice(cable.lanes).lost = True
     elif what == 3:
         cable.part(now, now + rng.uniform(0, 8))
+
+
+@pytest.mark.fault("T03")
+def test_after_ten_minutes_of_suspend_nothing_is_known_until_it_was_asked_anew_and_a_bypass_is_over(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The monotonic clock of a suspended machine, and with it the loop and its sockets, stand still; everything else goes on."""
+    logged: list[tuple[str, float]] = []
+    monkeypatch.setattr(runtimes.log, "warning", lambda event, **more: logged.append((event, more.get("seconds", 0.0))))
+
+    async def main(net: Network) -> tuple[set[str], set[str], set[str], bool, bool]:
+        async with plant_of(net, config, tmp_path) as runtime:
+            await net.lapse(40)
+            scan, before, seen = runtime.plant.scan, measured(runtime), list[set[str]]()
+            tick = runtime.tick
+
+            def seeing() -> int:
+                ticket = tick()
+                seen.append(measured(runtime))
+                return ticket
+
+            runtime.tick = seeing
+            command = Command(verb="interlock.bypass", target="R-101.acid_pump_lost", who="Ann", why="test", arguments={"minutes": 5})
+            assert (await runtime.do(command)).entry.outcome == "accepted"
+            await net.lapse(2)
+            row = scan.parts.interlocks.by_name["R-101.acid_pump_lost"]
+            stood = bool(row.bypass_until)
+            net.loop.slept_ns += 600_000_000_000
+            net.loop.utc_s += 600
+            await net.lapse(0.5)
+            over, at_wake = not row.bypass_until, seen[-1]
+            await net.lapse(10)
+            assert runtime.failure is None
+            return before, at_wake, measured(runtime), stood, over
+
+    before, at_wake, after, stood, over = run(main, limit_s=120)
+    assert len(at_wake) > 100
+    assert after <= before
+    assert (stood, over) == (True, True)
+    assert logged.count(("machine_slept", 600.0)) == 1
+    assert [stored.entry.text for stored in read(tmp_path) if isinstance(stored.entry, Note)] == ["the machine slept for 600.0 s"]
