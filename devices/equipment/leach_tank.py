@@ -57,6 +57,7 @@ _COMPUTED = (
     measured("hydrogen_total", ("volume", "amount"), "hydrogen of the batch", required=False),
     measured("lel_rise", ("rate of an explosion limit",), "slope of the hydrogen in the duct", required=False),
     measured("resuspended", ("number", "fraction"), "share of the last minutes in which it stood in acid", required=False),
+    measured("purged", ("number", "fraction"), "share of the last minutes in which nitrogen went in", required=False),
     measured("accumulation", ("amount",), "acid dosed less acid consumed", required=False),
     measured("transfer_speed", SPEED, "transfer pump speed", required=False),
     measured("batch_active", SWITCH, "a batch runs in this tank", required=False),

@@ -62,7 +62,8 @@ def show(config: Config, found: list[Sheet], console: Console, *, details: bool)
         console.print()
     rows, cells = sum(len(s.causes) for s in found), sum(s.cells for s in found)
     console.print(f"{len(found)} units, {rows} causes, {cells} cells; configuration {config.digest[:16]}")
-    key = "cells: 0 off or shut, 1 on or open, F full; del: delay s, pst: process safety time s; byp: a bypass may be given"
+    key = ("cells: 0 off or shut, 1 on or open, F full; del: delay s, pst: process safety time s; latch*: reset has a condition; "
+           "byp: a bypass may be given")
     console.print(key, style="dim", soft_wrap=True)
     if not details:
         console.print("the conditions of a unit: lagan matrix --unit UNIT; to print and sign: lagan matrix --html FILE", style="dim")
@@ -91,7 +92,8 @@ def _grid(sheet: Sheet) -> Table:
         hold = "-" if cause.hold == "none" else cause.hold
         name = Text(cause.name, style=COLOURS.get(cause.priority, ""))
         byp = Text("yes" if cause.bypass else "NO", style="" if cause.bypass else "bold")
-        table.add_row(name, f"{cause.delay_s:g}" if cause.delay_s else "-", pst, KINDS[cause.kind], hold, byp, _cells(sheet, cause))
+        kind = KINDS[cause.kind] + ("*" if cause.reset else "")
+        table.add_row(name, f"{cause.delay_s:g}" if cause.delay_s else "-", pst, kind, hold, byp, _cells(sheet, cause))
     return table
 
 
@@ -112,6 +114,8 @@ def _conditions(sheet: Sheet, console: Console) -> None:
         console.print()
         console.print(Text(cause.name, style=COLOURS.get(cause.priority, "")), Text(cause.description))
         console.print(Text(f"  when    {cause.condition}"), soft_wrap=True)
+        if cause.reset:
+            console.print(Text(f"  reset   {cause.reset}"), soft_wrap=True)
         figures = ", ".join(f"{name} = {figure}" for name, figure in cause.figures.items())
         if figures:
             console.print(Text(f"  where   {figures}"), soft_wrap=True)

@@ -104,7 +104,7 @@ def _row(sheet: Sheet, cause: Cause) -> str:
         f'<tr><td class="n">{cause.number}</td>'
         f'<td class="cause"><i class="p {escape(cause.priority)}"></i><b>{escape(cause.name)}</b>'
         f"<span>{escape(cause.description)}</span></td>"
-        f"<td><code>{_breakable(cause.condition)}</code>{_where(cause)}</td>"
+        f"<td><code>{_breakable(cause.condition)}</code>{_reset(cause)}{_where(cause)}</td>"
         f'<td class="n">{f"{cause.delay_s:g} s" if cause.delay_s else "–"}</td>'
         f'<td class="n">{safety}</td><td class="n">{escape(cause.kind)}</td><td class="n">{hold}</td><td class="n">{bypass}</td>'
         f'{cells}<td class="src">{escape(cause.source)}</td></tr>'
@@ -114,6 +114,11 @@ def _row(sheet: Sheet, cause: Cause) -> str:
 def _breakable(text: str) -> str:
     """Text that may break behind an opening bracket too, so that long conditions stay in their column."""
     return escape(text).replace("(", "(<wbr>")
+
+
+def _reset(cause: Cause) -> str:
+    """What a person's reset waits for."""
+    return f'<span class="w"><b>reset when</b> <code>{_breakable(cause.reset)}</code></span>' if cause.reset else ""
 
 
 def _where(cause: Cause) -> str:
@@ -132,8 +137,9 @@ def _cell(cell: Cell | None) -> str:
 KEY = (
     "<b>How to read it.</b> A cause that is true for its delay, or unknown at once, forces its cells over recipe, loop and person; where "
     'causes differ the safe value wins. <i class="off">closed</i> stopped, shut or zero; <i class="on">open</i> running, open or full. '
-    "<b>latched</b>: a person resets it, refused while the cause stands; <b>self-clearing</b>: lets go by itself; <b>permissive</b>: only "
-    'forbids, no event. <b>Hold</b>: whose batch is held. <b>Priority</b>: <u class="p critical"></u>critical <u class="p high"></u>high '
+    "<b>latched</b>: a person resets it, refused while the cause stands or what it may be reset by is not true; "
+    '<b>self-clearing</b>: lets go by itself; <b>permissive</b>: only forbids, no event. '
+    '<b>Hold</b>: whose batch is held. <b>Priority</b>: <u class="p critical"></u>critical <u class="p high"></u>high '
     '<u class="p medium"></u>medium <u class="p low"></u>low. <b>Safety time</b>: from cause to harm; inputs are polled within a quarter '
     "of it and turn bad within all of it. This gateway is no safety function: an independent safety system stands behind every row. "
 )

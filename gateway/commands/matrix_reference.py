@@ -66,12 +66,14 @@ ASKED = (
     Asked("Acid total above 105 % of the recipe: close the acid valve", (), ("acid_overdose",), ()),
     Asked("Communication with the acid pump lost: the pump stops by itself", ("device_lost",), ("acid_pump_lost",), (),
           "watchdog of the pump 2 s, set in the device"),
-    Asked("Bund leak: stop transfer", ("bund_wet",), ("bund_wet", "press_bund_wet", "buffer_bund_wet"), (), "closes discharge and water too"),
+    Asked("Bund leak: stop transfer", ("bund_wet",), ("bund_wet", "press_bund_wet", "buffer_bund_wet"), (),
+          "closes discharge and water too"),
     Asked("Reactant accumulation is a limit and a trip", ("accumulation_high",), ("accumulation_high",), ("accumulation",)),
     Asked("Headspace of a metal batch below 4 % oxygen", ("headspace_oxygen_high",), ("inerting", "not_inert"), (),
           "nitrogen goes on by itself at 3 %; no acid and no solids above 4 %"),
     Asked("Nitrogen lost", ("nitrogen_low",), ("nitrogen_lost",), (), "with metal in the tank"),
-    Asked("Emergency stop", (), ("emergency_stop", "feeder_stopped", "dosing_stopped", "press_stopped", "buffer_stopped", "caustic_stopped"),
+    Asked("Emergency stop", (),
+          ("emergency_stop", "feeder_stopped", "dosing_stopped", "press_stopped", "buffer_stopped", "caustic_stopped"),
           (), "every pump, feeder and dosing valve stops; agitator, fan, recirculation, nitrogen and cooling go on"),
     Asked("Power lost", (), ("power_lost", "feeder_stopped", "dosing_stopped", "press_stopped", "buffer_stopped", "caustic_stopped"), ()),
     Asked("Instrument air lost", ("instrument_air_low",), ("air_lost",), ()),
@@ -111,8 +113,8 @@ def _rows(config: Config) -> Iterator[str]:
 
 def _unit(sheet: Sheet) -> Iterator[str]:
     yield f"\n### {sheet.unit}: {sheet.description}\n"
-    yield "| Row | What | Condition | Delay | Safety time | Kind | Hold | Bypass | Forces | Source |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
+    yield "| Row | What | Condition | Delay | Safety time | Kind | Reset when | Hold | Bypass | Forces | Source |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for cause in sheet.causes:
         yield _row(sheet, cause)
 
@@ -121,7 +123,8 @@ def _row(sheet: Sheet, cause: Cause) -> str:
     forces = ", ".join(f"{effect.role} {cause.cells[effect.tag].word}" for effect in sheet.effects if effect.tag in cause.cells)
     safety = "-" if cause.safety_time_s is None else f"{cause.safety_time_s:g} s"
     delay = f"{cause.delay_s:g} s" if cause.delay_s else "-"
-    told = (f"`{cause.name}`", cause.description, f"`{cause.condition}`", delay, safety, cause.kind, cause.hold,
+    told = (f"`{cause.name}`", cause.description, f"`{cause.condition}`", delay, safety, cause.kind,
+            f"`{cause.reset}`" if cause.reset else "-", cause.hold,
             "yes" if cause.bypass else "**no**", forces, cause.source)  # fmt: skip
     return f"| {' | '.join(told)} |"
 

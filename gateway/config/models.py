@@ -288,6 +288,7 @@ class Interlock(Model):
 
     ``cause``: condition over tags, roles of the unit, derived tags and site parameters; true or unknown trips.
     ``effects``: output role or tag -> forced value. ``permissive``: it only forbids starting, and is never latched.
+    ``reset``: condition that must be true before a person may reset it, beside a cause that is false; false or unknown refuses.
     ``safety_time_s``: process safety time, from the cause to the harm; what the cause looks at is polled within a quarter
     of it and turns Bad within all of it.
     """
@@ -300,6 +301,7 @@ class Interlock(Model):
     safety_time_s: float = Field(5.0, gt=0, le=3600)
     effects: dict[Name, float]
     latch: bool = True
+    reset: str | None = None
     hold: Literal["unit", "all", "none"] = "unit"   # whose batch goes to HOLDING
     permissive: bool = False
     bypass: bool = True                         # whether a bypass may be given at all

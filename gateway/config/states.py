@@ -64,6 +64,8 @@ def _texts(draft: Draft) -> Iterator[tuple[str | None, str]]:
     """Every condition of the draft and the unit from which it is seen."""
     for row in draft.interlocks.values():
         yield row.unit, row.cause
+        if row.reset is not None:
+            yield row.unit, row.reset
     for alarm in draft.alarms.values():
         for text in (alarm.when if alarm.of is None else None, alarm.suppressed_when, alarm.clear_when):
             if text is not None:

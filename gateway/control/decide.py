@@ -29,6 +29,7 @@ from gateway.control.command import VERBS, Answer, Command
 from gateway.control.foresee import foresee
 from gateway.control.image import SECOND, Now
 from gateway.control.parts import Parts
+from gateway.control.reasons import unmet
 from gateway.control.release import latched, stay
 from gateway.control.tuning.experiment import Tunings
 
@@ -155,7 +156,8 @@ class Commands:
         if command.target not in interlocks.by_name:
             return f"no interlock {command.target}"
         if event == "reset":
-            return self._released(interlocks.reset(command.target, command.who, command.why))
+            waits_for = unmet(self.parts, interlocks.by_name[command.target])
+            return self._released(interlocks.reset(command.target, command.who, command.why, waits_for))
         if event == "bypass":
             duration = round(float(command.arguments["minutes"]) * 60 * SECOND)
             return self._released(interlocks.bypass(command.target, command.who, command.why, duration, now))

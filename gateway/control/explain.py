@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.control.image import SECOND, Now
-from gateway.control.reasons import bypass_of, forced, inputs_of, needs, protection_of, reset_of, seen, why_blocked
+from gateway.control.reasons import bypass_of, forced, inputs_of, needs, protection_of, reset_of, seen, unmet, why_blocked
 from gateway.control.scan import Scan
 
 
@@ -128,6 +128,6 @@ def _interlock(scan: Scan, name: str, now: Now) -> dict[str, Any]:
         "bypass": bypass_of(item, now) if item.bypass_until else None,
         "inputs": inputs_of(scan.parts, item) if item.truth is not False else [],
         "needs": needs(scan.parts, item) or None,
-        "reset": reset_of(item),
+        "reset": reset_of(item, unmet(scan.parts, item)),
         "forces": {scan.parts.image.names[tag]: value for tag, value in item.row.effects.items()},
     }

@@ -29,7 +29,8 @@ REMIND_NS = 15 * 60 * SECOND                    # a force or bypass is announced
 class ForceRow(msgspec.Struct, frozen=True, kw_only=True):
     """One tag that may be forced. ``rows``: interlocks that read it, also through what is computed from it.
 
-    ``closed``: of these the ones that may not be bypassed; ``loops``: loops that measure it, are limited by it, or look at it otherwise.
+    ``closed``: the ones that may not be bypassed, of these and of those whose reset reads it; ``loops``: loops that measure it, are
+    limited by it, or look at it otherwise.
     """
 
     name: str

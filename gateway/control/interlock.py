@@ -36,6 +36,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     inputs: dict[str, int] = {}                 # what the cause names -> image index
     because: Part | None = None                 # the cause as a tree, to say what it hangs on
+    ready: Part | None = None                   # what must be true before a person may reset it, likewise
 
 
 class Interlock:
@@ -203,8 +204,8 @@ class Interlocks:
                     item.active = False
             self._stale = True
 
-    def reset(self, name: str, who: str, why: str) -> InterlockChanged | str:
-        """Release a latched row. Refused (a sentence) while its cause is not false."""
+    def reset(self, name: str, who: str, why: str, unmet: str = "") -> InterlockChanged | str:
+        """Release a latched row. Refused (a sentence) while its cause is not false; ``unmet``: what its reset still waits for."""
         item = self.by_name[name]
         if item.asked:
             return f"{name}: a request is being recorded; try again"
@@ -212,6 +213,8 @@ class Interlocks:
             return f"{name} is not tripped"
         if item.truth is not False:
             return f"{name}: its cause is {'unknown' if item.truth is None else 'still true'}"
+        if unmet:
+            return f"{name}: may be reset when {unmet}"
         return self._ask(item, "reset", who, why)
 
     def bypass(self, name: str, who: str, why: str, duration_ns: int, now: Now) -> InterlockChanged | str:

@@ -33,7 +33,7 @@ def _row(parts: Parts, item: Interlock, tag: int) -> dict[str, Any]:
         "cause_is": {True: "true", False: "false", None: "unknown"}[item.truth],
         "inputs": inputs_of(parts, item),
         "needs": needs(parts, item),
-        "reset": reset_of(item),
+        "reset": reset_of(item, unmet(parts, item)),
     }
     if item.since is not None and not item.active:
         found["delay_s"] = row.delay_ns / SECOND
@@ -73,14 +73,26 @@ def needs(parts: Parts, item: Interlock) -> str:
     return "" if because is None else goal(because, *parts.forces.columns(parts.image))
 
 
-def reset_of(item: Interlock) -> str:
-    """Whether a person has to reset the row, and whether that is possible now."""
+def unmet(parts: Parts, item: Interlock) -> str:
+    """What must become true before a person may reset the row, and what is read now; "" when nothing is missing."""
+    ready, columns = item.row.ready, parts.forces.columns(parts.image)
+    if ready is None or not (wanted := goal(ready, *columns, wanted=True)):
+        return ""
+    names = {name: i for atom in blamed(ready, *columns, wanted=True) for name, i in atom.names.items()}
+    values, qualities = columns
+    read = (f"{name} ({parts.image.names[i]}) {f'{values[i]:.4g}' if qualities[i] >> 30 == 0 else quality_name(qualities[i])}"
+            for name, i in names.items())
+    return f"{wanted}; now {', '.join(read)}"
+
+
+def reset_of(item: Interlock, waits_for: str = "") -> str:
+    """Whether a person has to reset the row, and whether that is possible now; ``waits_for``: what the reset needs still."""
     if item.asked:
         return "being recorded"
     if not (item.tripped and item.row.latch):
         return "lets go by itself" if not item.row.latch else "not tripped yet"
     if item.truth is False:
-        return "waits for a person"
+        return f"refused until {waits_for}" if waits_for else "waits for a person"
     return "refused while the cause is unknown" if item.truth is None else "refused while the cause stands"
 
 

@@ -18,9 +18,11 @@ class Reach:
         self.config, self.index = config, index
         self.names = Names(config)
         self.read: dict[str, set[str]] = {}     # row -> every tag behind its cause
+        self.resets: dict[str, set[str]] = {}   # row -> every tag behind what its reset waits for
         for name, row in config.interlocks.items():
             named = {tag for each in parse(row.cause).names if (tag := self.names.tag(each, row.unit))}
             self.read[name] = self._behind(named)
+            self.resets[name] = self._behind({tag for each in _names(row.reset) if (tag := self.names.tag(each, row.unit))})
 
     def inputs(self, name: str) -> dict[str, int]:
         """What the cause of a row names -> image index, figures left out."""
@@ -55,6 +57,7 @@ class Reach:
 
     def _force(self, name: str, tag: Tag, unit: str) -> ForceRow:
         rows = tuple(row for row, tags in self.read.items() if name in tags)
+        decided = (row for row, tags in self.read.items() if name in tags | self.resets[row])
         low, high = tag.range or ((0.0, 1.0) if tag.output is not None else _states(tag))
         return ForceRow(
             name=name,
@@ -64,7 +67,7 @@ class Reach:
             low=low,
             high=high,
             rows=rows,
-            closed=tuple(row for row in rows if not self.config.interlocks[row].bypass),
+            closed=tuple(row for row in decided if not self.config.interlocks[row].bypass),
             loops=tuple(self._loops(name)),
         )
 
@@ -80,6 +83,10 @@ class Reach:
         site = next((name for name, unit in self.config.units.items() if unit.equipment_class == "site"), "")
         found = dict.fromkeys(self.config.tags, site)
         return found | {tag: name for name, unit in self.config.units.items() for tag in unit.roles.values()}
+
+
+def _names(text: str | None) -> frozenset[str]:
+    return parse(text).names if text is not None else frozenset()
 
 
 def _states(tag: Tag) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from gateway.config.models import Derived as DerivedModel
 from gateway.config.models import Loop as LoopModel
 from gateway.control.alarm import AlarmRow
 from gateway.control.analyzer import OpcUaConversation
-from gateway.control.blame import part_of
+from gateway.control.blame import Part, part_of
 from gateway.control.carried import Doubt
 from gateway.control.comms import Told
 from gateway.control.conditions import Expression, compile_set, parse
@@ -159,6 +159,10 @@ class Rows:
     def interlock(self, name: str) -> Row:
         row = self.config.interlocks[name]
         effects = {self.index[self._must(tag, row.unit)]: value for tag, value in row.effects.items()}
+
+        def tree(text: str) -> Part:
+            return part_of(parse(text), lambda each: self._value(each, row.unit), lambda each: self._quantity(each, row.unit))
+
         return Row(
             name=name,
             unit=row.unit or "",
@@ -172,7 +176,8 @@ class Rows:
             priority=row.priority,
             description=row.description,
             inputs=self.reach.inputs(name),
-            because=part_of(parse(row.cause), lambda each: self._value(each, row.unit), lambda each: self._quantity(each, row.unit)),
+            because=tree(row.cause),
+            ready=None if row.reset is None else tree(row.reset),
         )
 
     def alarm(self, name: str) -> AlarmRow:

@@ -39,8 +39,9 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str
     condition: str
-    reads: dict[str, str]                       # what the condition names -> tag
-    figures: dict[str, str]                     # what the condition names -> its figure with unit
+    reset: str                                  # what a person's reset waits for beside a cause that is gone; "" when nothing
+    reads: dict[str, str]                       # what condition and reset name -> tag
+    figures: dict[str, str]                     # what they name -> its figure with unit
     delay_s: float
     safety_time_s: float | None                 # none of a permissive: it protects nothing that already runs
     kind: str
@@ -90,13 +91,14 @@ def _sheet(config: Config, unit: str) -> Sheet:
 
 
 def _cause(config: Config, names: Names, number: int, name: str, row: Interlock) -> Cause:
-    named = sorted(parse(row.cause).names)
+    named = sorted(parse(row.cause).names | (parse(row.reset).names if row.reset else frozenset()))
     tags = {names.tag(role, row.unit) or role: value for role, value in row.effects.items()}
     return Cause(
         number=number,
         name=name.removeprefix(f"{row.unit}."),
         description=row.description,
         condition=" ".join(row.cause.split()),
+        reset=" ".join((row.reset or "").split()),
         reads={each: tag for each in named if (tag := names.tag(each, row.unit)) is not None},
         figures={each: f"{figure:g} {names.unit_of(each, row.unit)}".removesuffix(" 1") for each in named
                  if names.tag(each, row.unit) is None and (figure := names.figure(each, row.unit)) is not None},

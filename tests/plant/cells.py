@@ -17,6 +17,7 @@ from gateway.control.command import Command
 from gateway.control.derived import DerivedRow
 from gateway.control.image import SECOND, Now
 from gateway.control.interlock import Row
+from gateway.control.reasons import unmet
 from gateway.plant import build
 from gateway.plant.reach import Reach
 
@@ -88,6 +89,8 @@ class Bench:
             for role, value in ROLES[unit.equipment_class].items():
                 if self.index[unit.roles[role]] in found:
                     found[self.index[unit.roles[role]]] = value
+        for tank in (1, 2, 3):                  # nitrogen is on, as the reset of a hydrogen trip wants it
+            found |= {self.index[f"{kind}-10{tank}3"]: value for kind, value in (("XV", 1.0), ("ZSO", 1.0), ("ZSC", 0.0))}
         for valve in (2, 6, 7, 8):              # gate and routing valves of the third tank stand open: screw and pumps may run
             found |= {self.index[f"{kind}-103{valve}"]: value for kind, value in (("XV", 1.0), ("ZSO", 1.0), ("ZSC", 0.0))}
         return found
@@ -137,7 +140,7 @@ class Bench:
         for _ in range(20):
             self.run(2)
             for item in self.parts.interlocks.items:
-                if item.tripped and item.truth is False:
+                if item.tripped and item.truth is False and not unmet(self.parts, item):
                     assert self.ask("interlock.reset", item.row.name) == ""
             if not self.parts.interlocks.forced and (not slow or self._forgotten()):
                 break

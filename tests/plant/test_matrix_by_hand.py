@@ -178,3 +178,70 @@ def test_an_emergency_stop_stops_the_pumps_of_the_buffers_and_they_stay_until_re
     bench.show({})
     bench.run(4)
     assert [bench.parts.outputs.by_name[pump].commanded for pump in ("SY-211", "SY-212")] == [0.0, 0.0]
+
+
+# --- what a reset waits for --------------------------------------------------------------------------------------------
+class Reset(msgspec.Struct, frozen=True):
+    """What trips a row, what ends its cause but not its wait, and what the refusal names; afterwards all is well."""
+
+    row: str
+    trips: Readings
+    waits: Readings
+    named: str
+    seconds: float = 2.0                        # that all has to be well
+
+
+RESETS = [
+    Reset("hydrogen_high", {"AIT-10n7": 30.0}, {"AIT-10n7": 6.0}, "AIT-10n7) 6"),
+    Reset("hydrogen_high", {"AIT-10n7": 30.0, "ZSO-10n3": 0.0, "ZSC-10n3": 1.0, "XV-10n3": 0.0},
+          {"ZSO-10n3": 0.0, "ZSC-10n3": 1.0, "XV-10n3": 0.0}, "(XM-10n3) ", 310.0),
+    *(Reset(row, {"AT-403": 30.0, "AT-404": 12.0}, {"AT-403": 6.0}, "AT-403) 6") for row in ("room_hydrogen", "room_hydrogen_confirmed")),
+    Reset("evacuation", {"XA-401": 1.0}, {"AT-402": 6.0}, "AT-402) 6"),
+    Reset("evacuation", {"XA-401": 1.0}, {"AT-405": 7.0}, "AT-405) 7"),
+    Reset("ventilation_lost", {"XB-10n1": 1.0, "PDIT-301": 1.0}, {"PDIT-301": 1.0}, "PDIT-301) 1"),
+    Reset("ventilation_lost", {"XB-10n1": 1.0, "XI-301": 0.0}, {"XI-301": 0.0}, "XI-301) 0"),
+    Reset("fan_lost_with_metal", {"XB-10n2": 1.0, "XI-301": 0.0}, {"XI-301": 0.0}, "XI-301) 0"),
+    *(Reset("temperature_high", {probe: 97.0}, {probe: 81.0}, f"{probe}) 81") for probe in ("TT-10n1A", "TT-10n1B")),
+    *(Reset("temperature_high", {probe: 78.0, "XB-10n2": 1.0}, {probe: 61.0, "XB-10n2": 1.0}, f"{probe}) 61")
+      for probe in ("TT-10n1A", "TT-10n1B")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", RESETS, ids=lambda case: f"{case.row}-{case.named.strip('() ').partition(')')[0]}")
+@pytest.mark.parametrize("tank", ["1", "3"])
+def test_a_reset_waits_for_what_its_row_says_and_the_refusal_names_the_reading(bench: Bench, case: Reset, tank: str):
+    bench.calm()
+    row = f"R-10{tank}.{case.row}"
+    for readings, scans in ((case.trips, 12), (case.waits, 12)):
+        bench.show({tag.replace("n", tank): value for tag, value in readings.items()})
+        bench.run(scans)
+    item = bench.parts.interlocks.by_name[row]
+    assert (item.tripped, item.truth) == (True, False)
+    refused = bench.ask("interlock.reset", row)
+    assert refused.startswith(f"{row}: may be reset when ")
+    assert case.named.replace("n", tank) in refused
+    bench.show({})
+    bench.run(round(2 * case.seconds))
+    assert bench.ask("interlock.reset", row) == ""
+
+
+@pytest.mark.fault("P10")
+def test_a_reset_waits_while_what_it_looks_at_is_lost_and_the_refusal_says_so(bench: Bench):
+    bench.calm()
+    bench.show({"XB-1011": 1.0, "PDIT-301": 1.0})
+    bench.run(12)
+    bench.show({"PDIT-301": None})
+    bench.run(2)
+    assert "scrubber.differential_pressure (PDIT-301) BadSensorFailure" in bench.ask("interlock.reset", "R-101.ventilation_lost")
+
+
+def test_the_evacuation_by_gas_is_not_reset_before_the_room_is_clear(bench: Bench):
+    bench.calm()
+    bench.show({"AT-405": 12.0})
+    bench.run(4)
+    bench.show({"AT-405": 6.0})
+    bench.run(4)
+    assert "room_hcl (AT-405) 6" in bench.ask("interlock.reset", "SITE.room_gas_evacuation")
+    bench.show({})
+    bench.run(4)
+    assert bench.ask("interlock.reset", "SITE.room_gas_evacuation") == ""

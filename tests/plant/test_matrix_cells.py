@@ -15,6 +15,7 @@ import pytest
 from gateway.control.chain import Entry, InterlockChanged
 from gateway.control.image import SECOND
 from gateway.control.interlock import Interlock
+from gateway.control.reasons import unmet
 from tests.plant.cells import STEP, Bench, Finder, Way
 
 UNITS = ("R-101", "R-102", "R-103", "SC-101", "P-121", "P-131", "P-132", "FP-201", "TK-210", "TK-211", "C-301", "SITE")
@@ -206,7 +207,7 @@ def _let_go(bench: Bench, item: Interlock, way: Drive, told: Mapping[str, float]
             assert item.active
         else:                                   # it took away the command that it looked at
             assert told
-    drive(bench, still({}), 2 * SLOW_SCANS, lambda: item.truth is False)
+    drive(bench, still({}), 2 * SLOW_SCANS, lambda: item.truth is False and not unmet(bench.parts, item))
     assert item.truth is False
     assert item.active is row.latch
     if row.latch:

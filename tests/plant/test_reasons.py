@@ -51,6 +51,22 @@ def test_when_the_cause_is_gone_only_the_reset_waits(bench: Bench):
     assert told(bench, "XV-1011")["blocking"] == []
 
 
+def test_a_row_whose_reset_waits_for_more_says_for_what_and_how_far_it_is(bench: Bench):
+    bench.show({"TT-1011A": 97.0})
+    bench.run(2)
+    bench.show({"TT-1011A": 85.0})
+    bench.run(2)
+    rows = {each["row"]: each for each in told(bench, "XV-1012")["blocking"]}
+    assert rows["R-101.temperature_high"]["reset"] == "refused until temperature < 80 degC; now temperature (TT-1011A) 85"
+    assert told(bench, "R-101.temperature_high")["reset"] == rows["R-101.temperature_high"]["reset"]
+
+
+def test_what_the_reset_of_a_row_without_bypass_looks_at_is_not_forced(bench: Bench):
+    """Nitrogen that is only said to be on purges nothing."""
+    refused = bench.ask("force.set", "ZSO-1013", value=1, minutes=5)
+    assert refused == "ZSO-1013 may not be forced: R-101.hydrogen_high may not be bypassed"
+
+
 def test_a_permissive_says_that_it_lets_go_by_itself(bench: Bench):
     bench.show({"LIT-1201": 1.0} if "LIT-1201" in bench.index else {"LIT-120": 1.0})
     bench.run(2)

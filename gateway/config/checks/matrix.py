@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gateway.config.checks.outputs import in_range
 from gateway.config.checks.tags import period_s
+from gateway.config.checks.votes import parsed
 from gateway.config.draft import Draft
 from gateway.config.faults import Fault
 from gateway.config.models import Interlock, Tag
@@ -34,6 +35,8 @@ def causes(draft: Draft) -> Iterator[Fault]:
     """Causes and alarm conditions can be read and decided."""
     for name, row in draft.interlocks.items():
         yield from condition(Scope(draft, row.unit), ("interlocks", name, "cause"), row.cause)
+        if row.reset is not None:
+            yield from _reset(draft, ("interlocks", name, "reset"), row)
     for name, alarm in draft.alarms.items():
         scope = Scope(draft, alarm.unit)
         if alarm.of is None:
@@ -42,6 +45,16 @@ def causes(draft: Draft) -> Iterator[Fault]:
             yield draft.unknown(("alarms", name, "when"), alarm.when, FACTS[alarm.of], f"cause of a {alarm.of}")
         if alarm.suppressed_when is not None:
             yield from condition(scope, ("alarms", name, "suppressed_when"), alarm.suppressed_when)
+
+
+def _reset(draft: Draft, path: tuple[str, ...], row: Interlock) -> Iterator[Fault]:
+    """What a reset waits for belongs to a row that latches, and can be decided from values alone."""
+    if row.permissive or not row.latch:
+        yield draft.fault(path, "the row never latches, so nobody resets it")
+    assert row.reset is not None
+    yield from condition(Scope(draft, row.unit), path, row.reset)
+    if (found := parsed(row.reset)) is not None and found.doubted:
+        yield draft.fault(path, "u(...) is not known where a reset is asked for; compare the value")
 
 
 def effects(draft: Draft) -> Iterator[Fault]:

@@ -58,6 +58,8 @@ def test_every_cell_stands_on_the_page_under_its_output(config: Config):
             cells = dict(zip(columns, re.findall(r'<td class="c(?: off| on)?">(.*?)</td>', row), strict=True))
             assert {tag: word for tag, word in cells.items() if word} == {tag: cell.word for tag, cell in cause.cells.items()}
             assert cause.condition in unescape(row.replace("<wbr>", ""))
+            assert cause.reset in unescape(row.replace("<wbr>", ""))
+            assert ("reset when" in row) is bool(cause.reset)
             assert all(text in unescape(row.replace("<wbr>", "")) for text in (cause.description, cause.source, *cause.figures.values()))
 
 
@@ -87,6 +89,14 @@ def test_a_unit_by_itself_is_told_with_its_conditions_and_figures(config: Config
     assert "where   lel_trip_pct_lel = 25 %LEL" in text
     assert "reads   AIT-1027" in text
     assert "forces  acid_pump_run stop, acid_valve closed" in text
+    assert "reset   lel < 5 %LEL and purged > 0.99" in text
+
+
+def test_a_row_whose_reset_has_a_condition_is_marked_in_the_grid_and_told_in_the_json(config: Config):
+    lines = terminal(config, sheets(config, "R-101")).splitlines()
+    marked = {line.split()[0] for line in lines if " latch* " in line}
+    assert marked == {cause.name for sheet in sheets(config, "R-101") for cause in sheet.causes if cause.reset}
+    assert {"hydrogen_high", "temperature_high", "rise_high"} <= marked
 
 
 def test_the_command_prints_json_and_writes_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

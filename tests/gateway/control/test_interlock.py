@@ -126,6 +126,13 @@ def test_a_reset_needs_a_cause_that_is_seen_to_be_gone():
     assert rig.reset() == "level is not tripped"
 
 
+def test_a_reset_waits_for_what_is_still_unmet():
+    rig = Rig(row()).scan(True).scan(False)
+    refused = rig.ask(rig.interlocks.reset("level", "operator", "seen to", "LI < 80 %; now LI 85"))
+    assert refused == "level: may be reset when LI < 80 %; now LI 85"
+    assert rig.reset() == ""
+
+
 def test_nobody_resets_what_nobody_has_looked_at_since_the_start():
     rig = Rig(row())
     rig.interlocks.apply(InterlockChanged(interlock="level", event="tripped"), 1)  # from the journal
