@@ -109,6 +109,6 @@ LEACH_TANK = EquipmentClass(
     alarms=(
         "lel_high", "headspace_oxygen_high", "headspace_pressure_high", "temperature_above_setpoint", "temperature_rise_high",
         "temperature_probes_differ", "temperature_lost", "level_high", "level_lost", "ph_lost", "orp_lost", "acid_weak",
-        "accumulation_high", "agitator_overload",
+        "acid_overdose", "accumulation_high", "agitator_not_proven", "agitator_overload", "cooling_flow_low",
     ),
 )
