@@ -102,7 +102,7 @@ LEACH_TANK = EquipmentClass(
     interlocks=(
         "hydrogen_high", "room_hydrogen", "ventilation_lost", "fan_lost_with_metal", "inerting", "nitrogen_lost", "agitator_stopped",
         "agitator_not_proven", "resuspension", "lel_unsteady", "accumulation_high",
-        "temperature_high", "rise_high", "cooling_lost", "level_high", "acid_overdose",
+        "temperature_high", "rise_high", "rise_unknown", "cooling_lost", "level_high", "acid_overdose",
         "acid_pump_blocked", "acid_pump_lost", "local_control", *(f"{valve.name}_travel" for valve in _VALVES), "bund_wet",
         "emergency_stop", "power_lost", "air_lost", "evacuation",
     ),

@@ -13,6 +13,7 @@ from gateway.config.loading import load
 from gateway.config.models import Config
 from gateway.control.chain import Entry
 from gateway.control.image import SECOND, Now
+from gateway.control.reasons import unmet
 from gateway.paths import belfast_config
 from gateway.records.store import MemoryJournal
 from gateway.runtime import recover
@@ -153,8 +154,10 @@ class Scene:
             self.rehearsal.command(action.verb, action.target, who="operator", why=action.why, **action.arguments)
 
     def reset_all(self) -> None:
-        """A person resets whatever is latched."""
+        """A person resets whatever is latched, each as soon as it may be: five minutes of nitrogen after hydrogen."""
         for name in self.standing():
+            item = self.scan.parts.interlocks.by_name[name]
+            self.until(lambda item=item: not unmet(self.scan.parts, item), 400)
             assert self.command("interlock.reset", name) == ""
         self.run(1)
 

@@ -14,7 +14,7 @@ from tests.plant.cells import Bench
 SOUNDING = ("UNACK", "ACKED")
 METAL = {"XB-10n2": 1.0}
 DOSED = {"XB-10n1": 1.0, "XB-10n3": 50.0}
-COOLING = {"TV-10n1C": 60.0}
+COOLING = {"TV-10n1C": 85.0}
 
 
 class Sign(msgspec.Struct, frozen=True):

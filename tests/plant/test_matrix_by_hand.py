@@ -66,6 +66,8 @@ GUARDS = [
     Guard("bund_wet", "LSH-901", 0.0, 1.0, {"XS-14n": 0.0, "XV-10n4": 0.0}),
 ]  # fmt: skip
 LOST = [
+    Guard("rise_high", "TT-10n1A", 40.0, 40.0, NO_ACID | COOLED),
+    Guard("rise_unknown", "TT-10n1A", 40.0, 40.0, {**NO_ACID, "TV-10n1H": 0.0}),
     Guard("acid_pump_lost", "XS-11n", 0.0, 0.0, NO_ACID), Guard("acid_pump_lost", "FIT-10n1", 0.0, 0.0, NO_ACID),
     Guard("base_overshoot", "AIT-10n2", 4.1, 4.3, {"XV-10n7": 0.0, "XV-10n8": 0.0}),
 ]  # fmt: skip
@@ -116,6 +118,32 @@ def test_every_instrument_that_guards_a_tank_trips_its_row_at_its_value_and_not_
 @pytest.mark.parametrize("guard", [*GUARDS, *LOST], ids=named)
 def test_every_instrument_that_guards_a_tank_trips_its_row_when_it_is_lost(bench: Bench, guard: Guard, tank: str):
     assert seen(bench, tank, guard, None, 0.0)
+
+
+def test_a_tank_that_heats_up_too_fast_stops_acid_and_cools_with_metal_at_a_quarter_of_the_rate(bench: Bench):
+    wanted = {output.replace("n", "1"): value for output, value in (NO_ACID | COOLED).items()}
+    for metal, slow, fast in ((0.0, 3.5, 5.0), (1.0, 0.8, 1.3)):
+        for rate, trips in ((slow, False), (fast, True)):
+            bench.calm()
+            bench.run(130)                      # until the slope has forgotten
+            for k in range(160):                # half a second each
+                bench.show({"XB-1012": metal, "TT-1011A": 40.0 + rate * k / 120.0})
+                bench.run()
+            assert ("R-101.rise_high" in acting(bench)) is trips, (metal, rate)
+        assert {output: forced(bench).get(output) for output in wanted} == wanted
+
+
+def test_until_a_slope_is_known_again_after_a_gap_there_is_no_acid_and_no_heating(bench: Bench):
+    bench.calm()
+    bench.show({"TT-1011A": None})
+    bench.run(2)
+    bench.show({})
+    bench.run(20)
+    assert "R-101.rise_unknown" in acting(bench)
+    assert {output: bench.parts.interlocks.reasons[bench.index[output]][-1] for output in ("XS-111", "XV-1011", "TV-1011H")} == (
+        dict.fromkeys(("XS-111", "XV-1011", "TV-1011H"), "R-101.rise_unknown"))
+    bench.run(60)
+    assert "R-101.rise_unknown" not in acting(bench)
 
 
 SWITCHES = [f"{kind}-10{n}{valve}" for n in "123" for valve in range(1, 9) for kind in ("ZSO", "ZSC")]
