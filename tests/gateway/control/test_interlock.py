@@ -357,13 +357,14 @@ def test_a_row_that_was_under_a_bypass_when_the_plant_stopped_trips_once_the_pla
 
 @pytest.mark.fault("P11")
 def test_a_cause_that_stands_under_a_bypass_is_told_once_and_counted_until_it_goes():
-    rig = Rig(row(delay_s=2), row("speed", permissive=True)).scan(False, False)
+    level = msgspec.structs.replace(row(delay_s=2), priority="critical")
+    rig = Rig(level, row("speed", permissive=True)).scan(False, False)
     for name in ("level", "speed"):
         assert rig.bypass(10, name=name) == ""
     rig.scan(True, True, times=4)
     assert (rig.events()[2:], rig.interlocks.demanded("R-101")) == ([], 0)
     rig.scan(True, True)
-    assert [(e.event, e.cause, e.interlock, e.priority) for e in rig.log[2:]] == [("demanded", "true", "level", rig.log[2].priority)]
+    assert [(e.event, e.cause, e.interlock, e.priority) for e in rig.log[2:]] == [("demanded", "true", "level", "critical")]
     assert (rig.interlocks.demanded("R-101"), rig.interlocks.demanded("R-102"), rig.forced) == (1, 0, {})
     rig.scan(True, True, times=50)
     assert len(rig.log) == 3
