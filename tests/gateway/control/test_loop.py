@@ -587,6 +587,17 @@ def test_a_change_of_setpoint_in_another_coordinate_begins_without_a_bump(pv: fl
     assert rig.out == pytest.approx(30.0, abs=0.03)
 
 
+@pytest.mark.parametrize(("pv", "sp"), [(3.0, 3.5), (4.0, 3.5), (1.5, 1.4)])
+def test_a_loop_made_straight_answers_an_error_in_that_coordinate(pv: float, sp: float):
+    rig = Rig(straight=strong_acid, gain=100.0, ti_s=1e9)
+    rig.set("MANUAL", out=50.0)
+    rig.set("AUTO", sp)
+    rig.scan(sp, times=3)
+    before = rig.out
+    rig.scan(pv)
+    assert rig.out - before == pytest.approx(100.0 * (strong_acid(sp) - strong_acid(pv)), rel=1e-6)
+
+
 @given(st.floats(0, 100), st.floats(0, 95))
 def test_a_loop_may_keep_the_pv_it_has(out: float, pv: float):
     rig = Rig(sp_track=True)
