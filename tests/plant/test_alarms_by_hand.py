@@ -59,6 +59,7 @@ def test_every_alarm_of_a_tank_sounds_at_its_value_and_before_the_trip(bench: Be
     beside = {tag.replace("n", tank): value for tag, value in sign.beside.items()}
     tag, name = sign.tag.replace("n", tank), sign.alarm if "." in sign.alarm else f"R-10{tank}.{sign.alarm}"
     bench.calm()
+    bench.run(130)                              # what sounded before has gone, also where its deadband reaches to what is well
     for value, sounds in ((sign.well, False), (sign.ill, True)):
         bench.show({**beside, tag: value})
         bench.run(130)                          # the longest delay of them is a minute
