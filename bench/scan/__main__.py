@@ -28,9 +28,10 @@ is CPU time of the thread: readings of every tag are new, every loop (PID with d
 conditions are interlocks and half alarms, all in every scan. Goals: 2,000 tags with 200 loops and 500 conditions in at most 2
 ms; the 99th of a hundred ticks at most 0.8 ms late, without privileges.
 
-Lateness is wall time: how long after the grid of the kernel's timer the scan began, in the event loop of `lagan run` that holds a plant of
-150 tags, with the links idle or with fifty Modbus connections that take half of a core. A C loop of `clock_nanosleep` runs beside it in the
-same seconds on the other core: what it shows the machine itself did."""
+Lateness is wall time: how long after the grid the scan began, in the event loop of `lagan run` that holds a plant of 150 tags, with the
+links idle or with fifty Modbus connections that take half of a core. The loop is woken early, by a hundredth of the period and a
+millisecond at most, and waits for the grid awake; the C loop of `clock_nanosleep`, which runs beside it in the same seconds on the other
+core, is not: what it shows is what the machine takes to wake a core."""
 
 
 def main() -> None:

@@ -83,8 +83,10 @@ _SHOWN = {"status": show_status, "links": show_links, "loops": show_loops, "expl
 def _do(given: argparse.Namespace, verb: str, target: str, **arguments: Any) -> int:
     async def talk() -> str:
         async with Client(given.data / SOCKET, given.who) as plant:
-            await plant.do(verb, target, why=given.why, key=given.key, **arguments)
-        return f"{verb} {target}: in the journal"
+            body = await plant.do(verb, target, why=given.why, key=given.key, **arguments)
+        loops = ", ".join(body.get("manual", ()))
+        left = f"\nin MANUAL where the trip has put them, until a batch or a person sets them: {loops}" if loops else ""
+        return f"{verb} {target}: in the journal{left}"
 
     done = answered(given, talk())
     if done is None:

@@ -73,10 +73,10 @@ class Commands:
         if command.key:
             self.remember(entry)
         entries.append(entry)
-        if not isinstance(outcome, str):
-            entries += outcome
-        forced = [made.effect for made in outcome if isinstance(made, ForceChanged)]
-        return Answer(command, entry, dict(forced[0]) if forced else {})
+        if isinstance(outcome, str):
+            return Answer(command, entry)
+        entries += outcome
+        return Answer(command, entry, _told(command, outcome))
 
     def remember(self, entry: CommandReceived) -> None:
         self._keys.setdefault(entry.key, entry)
@@ -223,6 +223,13 @@ class Commands:
 
 def _listed(outcome: Entry | str | None) -> list[Entry] | str:
     return outcome if isinstance(outcome, str) else [] if outcome is None else [outcome]
+
+
+def _told(command: Command, made: list[Entry]) -> dict[str, Any]:
+    """What the asker is told: what a force does to interlocks; which loops a reset or a bypass leaves in MANUAL."""
+    forced = [entry.effect for entry in made if isinstance(entry, ForceChanged)]
+    left = [entry.loop for entry in made if isinstance(entry, LoopMode)] if command.verb.startswith("interlock.") else []
+    return dict(forced[0]) if forced else {"manual": left} if left else {}
 
 
 def _same(known: CommandReceived, command: Command) -> bool:

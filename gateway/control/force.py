@@ -30,7 +30,7 @@ class ForceRow(msgspec.Struct, frozen=True, kw_only=True):
     """One tag that may be forced. ``rows``: interlocks that read it, also through what is computed from it.
 
     ``closed``: the ones that may not be bypassed, of these and of those whose reset reads it; ``loops``: loops that measure it, are
-    limited by it, or look at it otherwise.
+    limited by it, or look at it otherwise. ``counted``: what a batch counts by it.
     """
 
     name: str
@@ -42,6 +42,7 @@ class ForceRow(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
     loops: tuple[str, ...] = ()
+    counted: int | None = None
 
 
 class Force:

@@ -43,6 +43,9 @@ def foresee(parts: Parts, row: ForceRow, value: float) -> dict[str, list[str]]:
 
 def _truths(parts: Parts, row: ForceRow, value: float, quality: int) -> Truths:
     values, qualities = parts.forces.columns(parts.image)
+    if row.counted is not None:                 # what a batch counts by it goes along
+        values[row.counted] += value - values[row.tag]
+        qualities[row.counted] |= quality
     values[row.tag], qualities[row.tag] = value, quality
     for derived in parts.derived:
         made = derived.row

@@ -69,7 +69,12 @@ class Reach:
             rows=rows,
             closed=tuple(row for row in decided if not self.config.interlocks[row].bypass),
             loops=tuple(self._loops(name)),
+            counted=self._counted(name),
         )
+
+    def _counted(self, name: str) -> int | None:
+        """The internal tag that shows what a batch counts by this one."""
+        return next((self.index[each] for each, tag in self.config.tags.items() if tag.internal and name in self._made_of(each)), None)
 
     def _loops(self, name: str) -> Iterator[str]:
         for key, loop in self.config.loops.items():

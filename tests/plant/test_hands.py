@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.control.chain import ForceChanged
 from tests.plant.conftest import Scene
 
 
@@ -69,3 +70,12 @@ def test_a_hold_does_not_wait_behind_a_flood_of_commands(dosing: Scene):
     scene.step()
     assert scene.asked_of("XV-1011") == 0.0
     scene.until(lambda: scene.state == "HELD", 2)
+
+
+def test_who_forces_the_meter_of_the_acid_is_told_what_the_batch_would_count(dosing: Scene):
+    meter = dosing.value("FQI-1011")
+    assert dosing.command("force.set", "FQI-1011", value=meter + 100.0, minutes=1) == ""
+    (told,) = dosing.entries(ForceChanged)
+    assert told.effect["trips"] == ["R-101.acid_overdose"]
+    dosing.run(3)
+    assert "R-101.acid_overdose" in dosing.standing()
