@@ -38,7 +38,7 @@ def slow(row: str, unit: str) -> list[Drive]:
     if row == "rise_high":
         return [lambda k: {t["T"]: 40.0 + 6.0 * K_MIN * k},
                 lambda k: {t["T"]: 40.0 + 2.0 * K_MIN * k, t["metal"]: 1.0, t["L"]: 5.0, t["O2"]: 1.0},
-                lambda k: {t["T"]: None}]
+                lambda k: {t["T"]: 96.0, t["L"]: 5.0}]          # almost empty: not by its rise
     if row == "rise_unknown":
         return [lambda k: {t["T"]: None}]
     if row == "resuspension":

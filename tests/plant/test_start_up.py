@@ -29,6 +29,15 @@ def test_until_somebody_wants_something_every_output_with_a_safe_value_is_there(
     assert scene.entries(OutputChanged) == []
 
 
+def test_a_start_opens_no_cold_valve_and_purges_no_tank(scene: Scene):
+    scene.operator = None
+    for _ in range(240):
+        scene.step()
+        moved = {item.row.name: item.commanded for item in scene.scan.parts.outputs.items if item.row.safe is None and item.commanded}
+        assert moved == {}                      # nothing ran before; what keeps what it does goes on standing
+    assert scene.scan.armed
+
+
 def test_a_device_that_never_answers_trips_what_looks_at_it_and_the_rest_starts(scene: Scene):
     scene.operator = None
     scene.rehearsal.dead = {"GD-101"}
