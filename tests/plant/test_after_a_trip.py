@@ -42,7 +42,8 @@ def test_the_reset_of_an_emergency_stop_heats_nothing_and_a_restart_of_the_batch
     told = dosing.rehearsal.answers
     before = len(told)
     dosing.reset_all()
-    assert [answer.body["manual"] for answer in told[before:] if "manual" in answer.body] == [["TIC-1012"], ["AIC-301"]]
+    assert [answer.body["manual"] for answer in told[before:] if "manual" in answer.body] == [
+        ["TIC-1012"], ["TIC-1022"], ["TIC-1032"], ["AIC-301"]]
     dosing.run(120)
     loop = dosing.scan.parts.loops["TIC-1012"]
     assert (dosing.state, loop.mode, dosing.standing()) == ("HELD", "MANUAL", [])
