@@ -201,7 +201,7 @@ class Unit:
         if self.image.quality[total] == GOOD_LOCAL_OVERRIDE:
             return self.acid.amount + reading - self.acid.reading
         was = self.acid.reading
-        if self.acid.take(reading):
+        if self.acid.take(reading, self.image.asked[total]):
             self.emit(MeterFell(batch=batch.id, tag=self.image.names[total], was=was, now=reading, counted=round(self.acid.amount, 6)))
         return self.acid.amount
 

@@ -3,7 +3,7 @@
 Recipes, loops and people want; interlocks force, last. A write goes out when the commanded value changes. A read-back
 that was asked for after the write, and differs beyond the tolerance once the plant had time to follow, is drift: it is
 re-asserted once, then it is an alarm and left alone. Only a trip goes on asking until the plant follows. What was commanded
-is looked after whoever wants it, also where nobody does; what an output does that nobody ever wanted is not re-asserted.
+is looked after whoever wants it, also where nobody does; what nobody wants is asked for again only where it is the safe value.
 
 A trip also takes the output from whoever wanted it otherwise, at once: also one that lets go by itself, before the record has it, gives
 nothing back. After the reset nothing moves until somebody wants it anew.
@@ -98,8 +98,8 @@ class Output(Folded[OutputChanged]):
 
     @property
     def ours(self) -> bool:
-        """Whether anybody ever wanted something of it, a trip and the start-up too."""
-        return bool(self.sent_utc) or self.wanted is not None or self.owner == "loop"
+        """Whether it is asked for again: somebody wants it, or it was sent to its safe value; not what a trip left behind elsewhere."""
+        return self.wanted is not None or self.owner == "loop" or (self.sent_utc > 0 and self.commanded == self.row.safe)
 
     def adopt(self, image: Image) -> None:
         """What it does counts as commanded, where that is known."""
@@ -322,7 +322,7 @@ class Outputs:
         if (item.state == "reasserted" or not again) and item.failure != "diverged":
             item.failure = "diverged"
             left = "left alone after one re-assertion" if item.row.reassert else "not re-asserted by policy"
-            left = left if item.ours else "left alone: nobody has wanted anything of it"
+            left = left if item.ours else "left alone: nobody wants anything of it"
             detail = "asked for again and again" if again else left
             failed = WriteFailed(tag=item.row.name, wanted=item.commanded, outcome="diverged", readback=readback, detail=detail)
             self.failures.append(failed)

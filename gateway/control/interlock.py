@@ -72,7 +72,7 @@ class Interlock:
             self.tripped = self.active = True
             self.first_out, self.again = entry.first_out, False
         elif entry.event in ("reset", "cleared"):
-            self.tripped = self.active = self.first_out = False
+            self.tripped = self.active = self.first_out = self.again = False
         elif entry.event == "bypassed":
             self.bypass_until, self.bypass_by, self.bypass_why = entry.until_utc, entry.who, entry.why
             self.bypass_end = None if mono is None else mono + entry.until_utc - utc     # the wall clock may jump before it is looked at

@@ -185,7 +185,8 @@ class Scan:
         """What was on its way to the record when a reset was decided is not given back either."""
         row, cause = latched(self.parts, entry.interlock), f"interlock {entry.interlock} {entry.event}"
         for kept in seated(self.parts, row, cause) if row is not None else ():
-            self.apply(kept, self._last_now, live=True)
+            if about_manual(self.parts.loops[kept.loop]):       # of the others the record says it next
+                self.apply(kept, self._last_now, live=True)
         if row is not None:
             self.parts.forces.yield_to(row.effects, cause)
 

@@ -10,6 +10,7 @@ import pytest
 
 from devices.quality import BAD_NO_COMMUNICATION, GOOD, GOOD_LOCAL_OVERRIDE
 from gateway.batch import engine as engines
+from gateway.batch.dosed import STANDS
 from gateway.batch.procedure import Context, Hold
 from gateway.batch.state import Batch
 from gateway.control.chain import (
@@ -497,11 +498,29 @@ def metered(phase: Any) -> Unit:
     return unit
 
 
-def look(unit: Unit) -> float | None:
-    """The batch's acid, as the scan asks for it, and a scan."""
-    dosed = unit.engine.figure("acid_dosed")
-    unit.scan()
+def look(unit: Unit, readings: int = STANDS) -> float | None:
+    """The batch's acid, as the scan asks for it, after so many readings of the meter, each with a scan."""
+    dosed: float | None = None
+    for _ in range(readings):
+        unit.image.asked[TOTAL] += 1
+        for _ in range(2):                      # a reading is looked at more than once
+            dosed = unit.engine.figure("acid_dosed")
+        unit.scan()
     return None if dosed is None else round(dosed, 3)
+
+
+@pytest.mark.fault("D05")
+def test_a_meter_that_shows_nothing_for_two_readings_was_not_cleared(phase: Any):
+    unit = metered(phase)
+    unit.image.value[TOTAL] = 0.0
+    assert look(unit, STANDS - 1) == 6.0
+    unit.image.value[TOTAL] = 857.0
+    assert look(unit) == 7.0
+    unit.image.value[TOTAL] = 0.0
+    assert look(unit, STANDS - 1) == 7.0        # and begins anew
+    unit.image.value[TOTAL] = 858.0
+    assert look(unit) == 8.0
+    assert of(MeterFell, [entry for _, entry in unit.log]) == []
 
 
 @pytest.mark.fault("D05")

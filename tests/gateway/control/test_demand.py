@@ -735,7 +735,7 @@ def test_what_the_device_did_by_itself_is_told_of_when_it_changes_and_not_asked_
     rig.scan(60, shown=0.0)
     assert (rig.sent, rig.item.commanded) == ([], 1.0)          # told to run and not running: for an interlock to see
     assert rig.failures == [("diverged", 0.0)]
-    assert [f.detail for f in rig.outputs.failures if isinstance(f, WriteFailed)] == ["left alone: nobody has wanted anything of it"]
+    assert [f.detail for f in rig.outputs.failures if isinstance(f, WriteFailed)] == ["left alone: nobody wants anything of it"]
     rig.want(1.0)
     assert rig.scan(2, shown=1.0).sent == [1.0]
 
@@ -755,15 +755,16 @@ def test_what_the_device_does_counts_from_when_it_is_known_and_not_while_the_pla
     assert rig.failures == [("diverged", 1.0)]
 
 
-def test_what_a_trip_left_behind_is_looked_after_although_nobody_has_wanted_it():
+def test_what_a_trip_left_behind_is_told_of_when_it_changes_and_not_asked_for_again():
     rig = unwanted(shown=0.0, safe=None)
     rig.forced = {VALVE: 1.0}
     rig.scan(4, shown=1.0)
     rig.forced = {}
     rig.scan(4, shown=1.0)
     assert (rig.sent, rig.item.wanted, rig.item.state) == ([1.0], None, "verified")
-    rig.scan(60, shown=0.0)
-    assert rig.sent == [1.0, 1.0]
+    rig.scan(60, shown=0.0)                     # an evacuation signal that somebody silences, say
+    assert rig.sent == [1.0]
+    assert rig.failures == [("diverged", 0.0)]
 
 
 @pytest.mark.parametrize(("safe", "forced", "sent"), [

@@ -356,6 +356,16 @@ def test_a_row_that_was_under_a_bypass_when_the_plant_stopped_trips_once_the_pla
     assert rig.scan(False).events() == ["bypass_ended", "tripped"]
 
 
+def test_a_row_that_was_reset_after_its_bypass_waits_for_its_delay_again():
+    """As a journal has it that tells of no trip at the end of a bypass."""
+    rig = Rig(row(delay_s=8), armed=False)
+    for event, who in (("tripped", ""), ("bypassed", "Ann"), ("bypass_ended", "Ann"), ("reset", "Ann")):
+        rig.interlocks.apply(InterlockChanged(interlock="level", event=event, who=who, until_utc=rig.now.utc + SECOND), rig.now.utc)
+    rig.interlocks.arm()
+    assert rig.scan(False).scan(True, times=16).forced == {}
+    assert rig.scan(True).forced == {ACID: 0.0}
+
+
 @pytest.mark.fault("P11")
 def test_a_cause_that_stands_under_a_bypass_is_told_once_and_counted_until_it_goes():
     level = msgspec.structs.replace(row(delay_s=2), priority="critical")
