@@ -110,6 +110,11 @@ def blamed(part: Part, values: list[float], qualities: list[int], wanted: bool =
     return list({atom.text: atom for atom in found}.values())
 
 
+def names_blamed(part: Part, values: list[float], qualities: list[int], wanted: bool = False) -> dict[str, int]:
+    """The names that these atoms look at -> image index."""
+    return {name: i for atom in blamed(part, values, qualities, wanted) for name, i in atom.names.items()}
+
+
 def goal(part: Part, values: list[float], qualities: list[int], wanted: bool = False) -> str:
     """What would have to become true for a part to be ``wanted``; "" when it is already.
 

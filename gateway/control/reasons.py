@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from devices.quality import name as quality_name
-from gateway.control.blame import blamed, goal
+from gateway.control.blame import goal, names_blamed
 from gateway.control.force import Force
 from gateway.control.image import SECOND, Now
 from gateway.control.interlock import Interlock
@@ -44,7 +44,7 @@ def inputs_of(parts: Parts, item: Interlock) -> list[dict[str, Any]]:
     """The inputs that keep the cause of a row from being false; without its tree all inputs of the row."""
     row, names = item.row, dict(item.row.inputs)
     if row.because is not None:
-        names = {name: i for atom in blamed(row.because, *parts.forces.columns(parts.image)) for name, i in atom.names.items()}
+        names = names_blamed(row.because, *parts.forces.columns(parts.image))
     return [_input(parts, name, i) for name, i in names.items()]
 
 
@@ -75,11 +75,13 @@ def needs(parts: Parts, item: Interlock) -> str:
 
 def unmet(parts: Parts, item: Interlock) -> str:
     """What must become true before a person may reset the row, and what is read now; "" when nothing is missing."""
-    ready, columns = item.row.ready, parts.forces.columns(parts.image)
-    if ready is None or not (wanted := goal(ready, *columns, wanted=True)):
+    if item.row.ready is None:
         return ""
-    names = {name: i for atom in blamed(ready, *columns, wanted=True) for name, i in atom.names.items()}
-    values, qualities = columns
+    values, qualities = parts.forces.columns(parts.image)
+    wanted = goal(item.row.ready, values, qualities, wanted=True)
+    if not wanted:
+        return ""
+    names = names_blamed(item.row.ready, values, qualities, wanted=True)
     read = (f"{name} ({parts.image.names[i]}) {f'{values[i]:.4g}' if qualities[i] >> 30 == 0 else quality_name(qualities[i])}"
             for name, i in names.items())
     return f"{wanted}; now {', '.join(read)}"

@@ -30,8 +30,12 @@ def seated(parts: Parts, row: Row, cause: str) -> list[LoopMode]:
     return entries
 
 
-def about_manual(loop: Loop) -> bool:
-    """Whether a loop is in MANUAL or about to be."""
+def seated_in_manual(parts: Parts, row: Row, cause: str) -> list[LoopMode]:
+    """The same of the loops that are in MANUAL or about to be; the others go on."""
+    return [entry for entry in seated(parts, row, cause) if _about_manual(parts.loops[entry.loop])]
+
+
+def _about_manual(loop: Loop) -> bool:
     return loop.mode == "MANUAL" or (loop.asked is not None and loop.asked.mode == "MANUAL")
 
 

@@ -40,7 +40,7 @@ from gateway.control.driving import Driving
 from gateway.control.image import GOOD, Now
 from gateway.control.interlock import Row
 from gateway.control.parts import Parts
-from gateway.control.release import about_manual, latched, seated
+from gateway.control.release import latched, seated_in_manual
 from gateway.control.witness import alarm_seen, trip_seen
 
 COMMANDS_PER_SCAN = 20                          # more than people can give; the rest waits, the scan does not
@@ -85,7 +85,7 @@ class Scan:
         parts.forces.lift(image)
         self._apply_durable(committed, now)
         if parts.outgoing.waited_s > parts.late_hold_s:
-            self._hold_all(f"the record is late: what it was told {parts.outgoing.waited_s:.1f} s ago is not on the disk")
+            self._hold("*", f"the record is late: what it was told {parts.outgoing.waited_s:.1f} s ago is not on the disk")
         image.age(now.mono)
         if self.slept_s:
             self._woke(entries)
@@ -102,15 +102,14 @@ class Scan:
         self._trips(parts.interlocks.update(parts.conditions(image.value, image.quality), now), now, entries)
         self._start_up(now, entries)
         for where, name in parts.interlocks.holds:
-            self._hold(where, name)
+            self._hold(where, f"interlock {name}")
         for unit in parts.units.values():
             entries += unit.scan(now)
             if parts.forces.standing:           # what the batch stops stays off when it has stopped
                 entries += parts.forces.give_way(unit.stilled(), f"batch {unit.batch.id if unit.batch else ''} stops dosing")
         if self.armed:
             entries += self.driving.step(now, self.count)
-        if self.armed:                          # not before the first full image: nobody learns from that
-            entries += self._alarms(now)
+            entries += self._alarms(now)        # not before the first full image: nobody learns from that
         parts.outputs.arbitrate(image, now, *self.forced(), armed)
         if parts.outputs.failures:
             entries += parts.outputs.failures
@@ -184,10 +183,9 @@ class Scan:
     def _release(self, entry: InterlockChanged) -> None:
         """What was on its way to the record when a reset was decided is not given back either."""
         row, cause = latched(self.parts, entry.interlock), f"interlock {entry.interlock} {entry.event}"
-        for kept in seated(self.parts, row, cause) if row is not None else ():
-            if about_manual(self.parts.loops[kept.loop]):       # of the others the record says it next
-                self.apply(kept, self._last_now, live=True)
         if row is not None:
+            for kept in seated_in_manual(self.parts, row, cause):           # of the others the record says it next
+                self.apply(kept, self._last_now, live=True)
             self.parts.forces.yield_to(row.effects, cause)
 
     def _to_unit(self, entry: Entry, now: Now, live: bool) -> None:
@@ -305,26 +303,21 @@ class Scan:
 
     def _seat(self, row: Row) -> list[Entry]:
         """Loops in MANUAL stand where a trip puts their outputs, at once."""
-        loops = self.parts.loops
-        entries = [each for each in seated(self.parts, row, f"interlock {row.name}") if about_manual(loops[each.loop])]
-        return [loops[entry.loop].at_once(entry) for entry in entries]
-
-    def _hold_all(self, cause: str) -> None:
-        """Nothing that a batch decides acts while the disk does not answer, the end of a dose neither: so nothing is dosed."""
-        for engine in self.parts.units.values():
-            engine.want_hold(cause)
+        entries = seated_in_manual(self.parts, row, f"interlock {row.name}")
+        return [self.parts.loops[entry.loop].at_once(entry) for entry in entries]
 
     def _woke(self, entries: list[Entry]) -> None:
         """The machine was suspended: nothing that was read before is known, and every batch holds as after a restart."""
         cause, self.slept_s = f"the machine slept for {self.slept_s:.1f} s", 0.0
         self.parts.image.spoil(range(len(self.parts.image.names)), BAD_NO_COMMUNICATION)
-        self._hold_all(cause)
+        self._hold("*", cause)
         entries.append(Note(text=cause))
 
-    def _hold(self, where: str, name: str) -> None:
+    def _hold(self, where: str, cause: str) -> None:
+        """The batch of a unit, or of every one ("*"): from the decision on nothing is dosed, also while the disk does not answer."""
         for unit, engine in self.parts.units.items():
             if where in ("*", unit):
-                engine.want_hold(f"interlock {name}")
+                engine.want_hold(cause)
 
     def forced(self) -> tuple[dict[int, float], dict[int, list[str]]]:
         """What interlocks force, and what is still because its batch is on its way to a halt; interlocks come last."""

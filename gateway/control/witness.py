@@ -12,7 +12,7 @@ import msgspec
 
 from devices.quality import name as quality_name
 from gateway.control.alarm import AlarmRow
-from gateway.control.blame import blamed
+from gateway.control.blame import names_blamed
 from gateway.control.chain import AlarmChanged, InterlockChanged
 from gateway.control.image import Image
 from gateway.control.interlock import Row
@@ -24,7 +24,7 @@ def trip_seen(entry: InterlockChanged, row: Row, image: Image) -> InterlockChang
     """The entry of a trip with the inputs that its cause hangs on, as name -> [value, quality]; forced ones as they were forced."""
     names = dict(row.inputs)
     if row.because is not None:
-        names = {name: i for atom in blamed(row.because, image.value, image.quality) for name, i in atom.names.items()} or names
+        names = names_blamed(row.because, image.value, image.quality) or names
     return msgspec.structs.replace(entry, inputs={name: _reading(image, i) for name, i in sorted(names.items())})
 
 

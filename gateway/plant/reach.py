@@ -20,15 +20,20 @@ class Reach:
         self.read: dict[str, set[str]] = {}     # row -> every tag behind its cause
         self.resets: dict[str, set[str]] = {}   # row -> every tag behind what its reset waits for
         for name, row in config.interlocks.items():
-            named = {tag for each in parse(row.cause).names if (tag := self.names.tag(each, row.unit))}
-            self.read[name] = self._behind(named)
-            self.resets[name] = self._behind({tag for each in _names(row.reset) if (tag := self.names.tag(each, row.unit))})
+            self.read[name] = self._looked_at(row.cause, row.unit)
+            self.resets[name] = self._looked_at(row.reset, row.unit) if row.reset is not None else set()
+        internal = [name for name, tag in config.tags.items() if tag.internal]
+        self._counts = {made_of: name for name in internal for made_of in self._made_of(name)}
 
     def inputs(self, name: str) -> dict[str, int]:
         """What the cause of a row names -> image index, figures left out."""
         row = self.config.interlocks[name]
         found = {each: self.names.tag(each, row.unit) for each in sorted(parse(row.cause).names)}
         return {each: self.index[tag] for each, tag in found.items() if tag is not None}
+
+    def _looked_at(self, condition: str, unit: str | None) -> set[str]:
+        """Every tag behind a condition that is seen from a unit."""
+        return self._behind({tag for each in parse(condition).names if (tag := self.names.tag(each, unit))})
 
     def _behind(self, tags: set[str]) -> set[str]:
         """Tags, and those that they are computed from."""
@@ -69,12 +74,8 @@ class Reach:
             rows=rows,
             closed=tuple(row for row in decided if not self.config.interlocks[row].bypass),
             loops=tuple(self._loops(name)),
-            counted=self._counted(name),
+            counted=self.index.get(self._counts.get(name, "")),
         )
-
-    def _counted(self, name: str) -> int | None:
-        """The internal tag that shows what a batch counts by this one."""
-        return next((self.index[each] for each, tag in self.config.tags.items() if tag.internal and name in self._made_of(each)), None)
 
     def _loops(self, name: str) -> Iterator[str]:
         for key, loop in self.config.loops.items():
@@ -88,10 +89,6 @@ class Reach:
         site = next((name for name, unit in self.config.units.items() if unit.equipment_class == "site"), "")
         found = dict.fromkeys(self.config.tags, site)
         return found | {tag: name for name, unit in self.config.units.items() for tag in unit.roles.values()}
-
-
-def _names(text: str | None) -> frozenset[str]:
-    return parse(text).names if text is not None else frozenset()
 
 
 def _states(tag: Tag) -> tuple[float, float]:
