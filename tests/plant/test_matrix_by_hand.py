@@ -220,7 +220,7 @@ class Reset(msgspec.Struct, frozen=True):
 
 
 RESETS = [
-    Reset("hydrogen_high", {"AIT-10n7": 30.0}, {"AIT-10n7": 6.0}, "AIT-10n7) 6"),
+    Reset("hydrogen_high", {"AIT-10n7": 30.0}, {"AIT-10n7": 6.0}, "AIT-10n7) 6", 310.0),             # five minutes of nitrogen from here on
     Reset("hydrogen_high", {"AIT-10n7": 30.0, "ZSO-10n3": 0.0, "ZSC-10n3": 1.0, "XV-10n3": 0.0},
           {"ZSO-10n3": 0.0, "ZSC-10n3": 1.0, "XV-10n3": 0.0}, "(XM-10n3) ", 310.0),
     *(Reset(row, {"AT-403": 30.0, "AT-404": 12.0}, {"AT-403": 6.0}, "AT-403) 6") for row in ("room_hydrogen", "room_hydrogen_confirmed")),
